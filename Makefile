@@ -1,0 +1,79 @@
+# Every target brings what it needs into a virtual environment of its own, .venv, once; a second call installs nothing.
+#
+#   make PYTHON=python3.12 test     another interpreter (3.11 or newer) for a new .venv
+#   make WORKERS=1 test             fewer test processes; never more than WORKERS
+
+PYTHON ?= python3
+WORKERS ?= 4
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
+SOURCES := pyproject.toml constraints.txt
+
+# Stamps: touched once the step has succeeded.
+MADE := $(VENV)/.made
+CORE := $(VENV)/.core
+DEV := $(VENV)/.dev
+DOCS := $(VENV)/.docs
+GPU := $(VENV)/.gpu
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench gpu docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+demo: $(CORE) ## run the example scenario
+	$(BIN)/simgpu run scenarios/resnet50-two-slices.yaml
+
+test: $(DEV) ## run the tests, without the slow ones and those that need a GPU
+	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) -m "not slow and not gpu"
+
+test-all: $(DEV) ## run the slow tests too
+	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) -m "not gpu"
+
+lint: $(DEV) ## check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict simgpu
+	$(BIN)/lint-imports --no-logo
+
+bench: $(DEV) ## run the benchmarks
+	$(BIN)/python -m benchmarks
+
+# CuPy is large, so it is installed only where there is a card. Status 5 is pytest's "no tests collected".
+gpu: $(DEV) $(if $(shell command -v nvidia-smi),$(GPU)) ## run the tests that need a GPU; they say why where they skip
+	@$(BIN)/python -m pytest -q -rs -m gpu || \
+	{ status=$$?; [ $$status -eq 5 ] && echo "gpu: there are no tests for a GPU yet" || exit $$status; }
+
+docs: $(DOCS) ## build the documentation into build/docs
+	$(BIN)/python -m sphinx --quiet -b html docs build/docs
+	@echo "docs: open build/docs/index.html"
+
+clean: ## remove caches and builds; .venv stays (remove it by hand to start afresh)
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(MADE):
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = "%d.%d.%d" % sys.version_info[:3]; sys.exit(0 if sys.version_info >= (3, 11) else \
+	"make: $(PYTHON) is Python " + v + "; simgpu needs 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(CORE): $(SOURCES) | $(MADE)
+	$(INSTALL) .
+	@touch $@
+
+$(DEV): $(SOURCES) | $(MADE)
+	$(INSTALL) ".[dev]"
+	@touch $@ $(CORE)
+
+$(DOCS): $(SOURCES) | $(MADE)
+	$(INSTALL) ".[docs]"
+	@touch $@ $(CORE)
+
+$(GPU): $(SOURCES) | $(MADE)
+	$(INSTALL) ".[gpu]"
+	@touch $@ $(CORE)
