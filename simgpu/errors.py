@@ -1,0 +1,94 @@
+"""Everything that can go wrong, in one place.
+
+Each error also derives from the built-in that fits it, so that `except ValueError` and `except MemoryError` work as a
+reader expects. A message is one paragraph: who, what was asked, what was there, what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class SimgpuError(Exception):
+    """The base of every error that simgpu raises on purpose."""
+
+
+class InvalidValue(SimgpuError, ValueError):
+    """A size, rate, duration or option that cannot be meant."""
+
+
+class DeviceNameError(SimgpuError, ValueError):
+    """A device name outside TensorFlow's grammar."""
+
+
+class DeviceScopeError(DeviceNameError, RuntimeError):
+    """A function given where a device is expected (TensorFlow 2: RuntimeError)."""
+
+
+class MachineError(SimgpuError, ValueError):
+    """A machine that cannot be built, or a device or route that it does not have."""
+
+
+class GraphError(SimgpuError, ValueError):
+    """A graph that is not well formed: duplicate names, unknown inputs, cycles, shapes that do not fit."""
+
+
+class UnknownOperation(GraphError):
+    """An operation type that the kernel table does not know."""
+
+
+class ModelFileError(SimgpuError, ValueError):
+    """A model file that cannot be read."""
+
+
+class ScenarioError(SimgpuError, ValueError):
+    """A scenario file that is not valid; the message starts with file, line and column."""
+
+
+class PlacementError(SimgpuError, ValueError):
+    """A placement request that cannot be met (TensorFlow: InvalidArgumentError)."""
+
+
+class ExecutionError(SimgpuError, RuntimeError):
+    """An operation that failed while a program ran; the cause is chained."""
+
+
+class MissingDependency(SimgpuError, ImportError):
+    """An optional package that is not installed; the message names the extra to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryShortage:
+    """The figures of one refused allocation. All sizes in bytes.
+
+    `largest_live` names the largest blocks then alive, largest first: (owner, bytes).
+    """
+
+    device: str
+    owner: str
+    requested_bytes: int
+    needed_bytes: int
+    used_bytes: int
+    limit_bytes: int
+    largest_hole_bytes: int
+    largest_live: tuple[tuple[str, int], ...] = field(default=())
+
+    @property
+    def is_fragmentation(self) -> bool:
+        """True if the free bytes would have sufficed in one piece."""
+        return self.used_bytes + self.needed_bytes <= self.limit_bytes
+
+
+class OutOfDeviceMemory(SimgpuError, MemoryError):
+    """An allocation that no hole of a device's memory can hold. The device's ledger is as it was before.
+
+    `trace` is what had happened until then, if a run was under way.
+    """
+
+    def __init__(self, message: str, shortage: MemoryShortage) -> None:
+        super().__init__(message)
+        self.shortage = shortage
+        self.trace: object | None = None
+
+    def __reduce__(self) -> tuple[type[OutOfDeviceMemory], tuple[str, MemoryShortage]]:
+        return type(self), (str(self), self.shortage)
