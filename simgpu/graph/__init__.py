@@ -1,0 +1,23 @@
+"""The work: operations, tensors, requested devices."""
+
+from simgpu.graph.builder import GraphBuilder, Tensor
+from simgpu.graph.graph import BACK_EDGE_SOURCE, Graph, GraphData, Operation
+from simgpu.graph.initializers import Constant, Data, Initializer, Normal, Uniform
+from simgpu.graph.tensors import INTEGER_DTYPES, ITEM_BYTES, TensorSpec
+
+__all__ = [
+    "BACK_EDGE_SOURCE",
+    "INTEGER_DTYPES",
+    "ITEM_BYTES",
+    "Constant",
+    "Data",
+    "Graph",
+    "GraphBuilder",
+    "GraphData",
+    "Initializer",
+    "Normal",
+    "Operation",
+    "Tensor",
+    "TensorSpec",
+    "Uniform",
+]

@@ -1,0 +1,34 @@
+"""What happened: spans, memory events and decisions, of either engine."""
+
+from simgpu.trace.agreement import Agreement, compare
+from simgpu.trace.breakdown import TimeBreakdown, critical_chain, time_breakdown
+from simgpu.trace.trace import (
+    NO_CAUSE,
+    Action,
+    Decision,
+    DeviceSummary,
+    EngineName,
+    MemoryEvent,
+    Span,
+    SpanKind,
+    Trace,
+    covered_ps,
+)
+
+__all__ = [
+    "NO_CAUSE",
+    "Action",
+    "Agreement",
+    "Decision",
+    "DeviceSummary",
+    "EngineName",
+    "MemoryEvent",
+    "Span",
+    "SpanKind",
+    "TimeBreakdown",
+    "Trace",
+    "compare",
+    "covered_ps",
+    "critical_chain",
+    "time_breakdown",
+]

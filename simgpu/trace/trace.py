@@ -1,0 +1,116 @@
+"""What happened in a run: spans on devices and links, memory events, and the decisions behind them.
+
+Both engines give a `Trace`, so whatever is asked of one can be asked of the other. Writers of file formats are in
+`report`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+SpanKind = Literal["compute", "launch", "transfer"]
+EngineName = Literal["execute", "simulate"]
+NO_CAUSE = -1
+
+
+class Decision(NamedTuple):
+    """Where an operation was placed, and why."""
+
+    operation: str
+    device: str
+    reason: str
+
+
+class Span(NamedTuple):
+    """Something that took time on a device or a route. Times in picoseconds from the start of the run.
+
+    `cause` is the number of the span whose end made this one ready, or `NO_CAUSE`; between `ready_ps` and `start_ps`
+    it waited for its turn.
+    """
+
+    kind: SpanKind
+    name: str
+    resource: str
+    ready_ps: int
+    start_ps: int
+    end_ps: int
+    cause: int
+    size_bytes: int = 0
+
+
+class MemoryEvent(NamedTuple):
+    """A block granted or taken back by the ledger of one device. `size_bytes` is as the ledger counts it."""
+
+    time_ps: int
+    is_allocation: bool
+    owner: str
+    offset: int
+    size_bytes: int
+
+
+class Action(NamedTuple):
+    """A task of the program that started or finished: the order in which a run can be followed."""
+
+    task: int
+    is_finish: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSummary:
+    """A logical device as a trace remembers it."""
+
+    name: str
+    kind: str
+    limit_bytes: int
+
+
+@dataclass(slots=True)
+class Trace:
+    """The record of one run. `memory[d]` belongs to `devices[d]`."""
+
+    engine: EngineName
+    clock: str
+    devices: tuple[DeviceSummary, ...]
+    decisions: tuple[Decision, ...]
+    spans: list[Span] = field(default_factory=list)
+    memory: list[list[MemoryEvent]] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+
+    @property
+    def makespan_ps(self) -> int:
+        """Time from the start of the run to the end of its last span."""
+        return max((span.end_ps for span in self.spans), default=0)
+
+    def peak_bytes(self, device: int) -> int:
+        """Largest number of bytes in use at one time on a device."""
+        used = peak = 0
+        for event in self.memory[device]:
+            used += event.size_bytes if event.is_allocation else -event.size_bytes
+            peak = max(peak, used)
+        return peak
+
+    def busy_ps(self, resource: str, kind: SpanKind = "compute") -> int:
+        """Time during which at least one span of a kind was on a resource."""
+        intervals = (
+            (span.start_ps, span.end_ps) for span in self.spans if (span.resource, span.kind) == (resource, kind)
+        )
+        return covered_ps(intervals)
+
+    def ledger_hash(self, device: int) -> str:
+        """Digest of all memory events of a device, in order, with owners and offsets but without times."""
+        digest = hashlib.sha256()
+        for event in self.memory[device]:
+            digest.update(f"{event.is_allocation:d} {event.owner} {event.offset} {event.size_bytes}\n".encode())
+        return digest.hexdigest()
+
+
+def covered_ps(intervals: Iterable[tuple[int, int]]) -> int:
+    """Return the length of the union of intervals."""
+    total, reached = 0, -1
+    for start, end in sorted(intervals):
+        total += max(0, end - max(start, reached)) if reached >= 0 else end - start
+        reached = max(reached, end)
+    return total
