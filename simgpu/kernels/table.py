@@ -1,0 +1,92 @@
+"""The operation table: one row for each operation type that the library can infer, count and compute.
+
+A new operation is one row in the file of its kind.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from simgpu.errors import UnknownOperation
+from simgpu.graph import GraphBuilder, Operation, Tensor, TensorSpec
+from simgpu.kernels import (
+    activation,
+    convolution,
+    elementwise,
+    linear,
+    movement,
+    normalisation,
+    pooling,
+    reduction,
+    reshaping,
+    sources,
+)
+from simgpu.kernels.rules import Attributes, OperationRule, Specs, Work
+
+_KINDS = (
+    activation,
+    convolution,
+    elementwise,
+    linear,
+    movement,
+    normalisation,
+    pooling,
+    reduction,
+    reshaping,
+    sources,
+)
+
+OPERATIONS: Mapping[str, OperationRule] = MappingProxyType({rule.name: rule for kind in _KINDS for rule in kind.ROWS})
+"""Every operation that is known, by its type. Names and meaning are those of ONNX."""
+
+
+def rule(type: str) -> OperationRule:
+    """Return the row of an operation type. Raises UnknownOperation, with the names that come near."""
+    try:
+        return OPERATIONS[type]
+    except KeyError:
+        raise UnknownOperation(f"no operation is called {type!r}; {_nearest(type)}") from None
+
+
+def infer(type: str, inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
+    """Return shapes and dtypes of the outputs. Raises GraphError where inputs and attributes do not fit."""
+    return rule(type).infer(inputs, attributes)
+
+
+def work(operation: Operation) -> Work:
+    """Return FLOP and bytes of one execution of an operation."""
+    return rule(operation.type).work(operation.input_specs, operation.output_specs, operation.attributes)
+
+
+def add_operation(
+    builder: GraphBuilder,
+    type: str,
+    inputs: Sequence[Tensor] = (),
+    *,
+    name: str | None = None,
+    device: str = "",
+    colocate_with: Sequence[str] = (),
+    control_inputs: Sequence[str] = (),
+    **attributes: Any,
+) -> tuple[Tensor, ...]:
+    """Add an operation whose output shapes follow from the table, and return its output tensors."""
+    outputs = infer(type, [tensor.spec for tensor in inputs], attributes)
+    return builder.add(
+        type,
+        inputs,
+        outputs=outputs,
+        name=name,
+        attributes=attributes,
+        device=device,
+        colocate_with=colocate_with,
+        control_inputs=control_inputs,
+    )
+
+
+def _nearest(type: str) -> str:
+    lowered = {name.lower(): name for name in OPERATIONS}
+    near = [lowered[name] for name in difflib.get_close_matches(type.lower(), lowered)]
+    return f"near it: {', '.join(near)}" if near else f"known are {', '.join(sorted(OPERATIONS))}"
