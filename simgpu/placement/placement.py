@@ -1,0 +1,89 @@
+"""The result of placing a graph: where each operation runs, why, and in whose memory its tensors lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simgpu.errors import PlacementError
+from simgpu.graph import Graph
+from simgpu.kernels import Kernel, KernelSet, kernel_set
+from simgpu.machine import Machine
+from simgpu.naming import DeviceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Every operation of a graph on a logical device of a machine, with a reason for each.
+
+    `devices` and `reasons` are in the order of the graph's operations; a device is its number in `machine.devices`.
+    """
+
+    graph: Graph
+    machine: Machine
+    kernels: str
+    devices: tuple[int, ...]
+    reasons: tuple[str, ...]
+
+    def device_of(self, operation: str | int) -> str:
+        """Return the full name of the device of an operation."""
+        return self.machine.devices[self.devices[self.graph.operation(operation).index]].name
+
+    def why(self, operation: str | int) -> str:
+        """Return why an operation is where it is, such as `no GPU kernel for int32`."""
+        return self.reasons[self.graph.operation(operation).index]
+
+    def memory_device(self, tensor: int) -> int:
+        """Return the device in whose memory a tensor is made.
+
+        That is the device of its operation, or the CPU beside it where the kernel keeps this output in host memory.
+        """
+        producer = self.graph.producer(tensor)
+        slot = tensor - self.graph.operation(producer).outputs.start
+        return self._memory(producer, self.kernel(producer).host_outputs[slot])
+
+    def input_devices(self, operation: int) -> tuple[int, ...]:
+        """Return, for each input of an operation, the device in whose memory its kernel reads it."""
+        return tuple(self._memory(operation, on_host) for on_host in self.kernel(operation).host_inputs)
+
+    def kernel(self, operation: int) -> Kernel:
+        """Return the kernel that runs an operation. Raises PlacementError if its device has none."""
+        view = self.graph.operation(operation)
+        device = self.machine.devices[self.devices[operation]]
+        kernel = kernel_set(self.kernels).find(view, device.kind)
+        if kernel is None:
+            raise PlacementError(
+                f"operation {view.name!r} ({view.type}) is placed on {device.name}, but the kernel set "
+                f"{self.kernels!r} has no {device.kind} kernel for it; place the graph anew"
+            )
+        return kernel
+
+    def _memory(self, operation: int, on_host: bool) -> int:
+        device = self.devices[operation]
+        return self.machine.host_device(device) if on_host else device
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The device asked for an operation, and who asks: `requested`, or a rule. An empty spec asks for nothing."""
+
+    spec: DeviceSpec
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a policy is given. `requests` are in the order of the graph's operations.
+
+    With `soft`, an operation may leave the type and index that were asked for, where they cannot be had.
+    """
+
+    graph: Graph
+    machine: Machine
+    kernels: KernelSet
+    requests: tuple[Request, ...]
+    soft: bool
+
+
+Policy = Callable[[Problem], Placement]
+"""A placement algorithm: a pure function. Raises PlacementError where the requests cannot be met."""
