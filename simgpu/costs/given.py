@@ -1,0 +1,35 @@
+"""Costs that stand in the graph itself: the attribute `duration_ps` of an operation.
+
+Its value is an int, or a mapping from the kind of device (`"CPU"`, `"GPU"`) to an int, in picoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simgpu.costs.cost import Cost, CostModel
+from simgpu.errors import GraphError
+from simgpu.graph import Operation
+from simgpu.machine import LogicalDevice
+
+ATTRIBUTE = "duration_ps"
+
+
+class Given:
+    """Costs from the graph, and from another model for operations that give none."""
+
+    def __init__(self, otherwise: CostModel) -> None:
+        self._otherwise = otherwise
+
+    def cost(self, operation: Operation, device: LogicalDevice) -> Cost:
+        """Return what the graph gives. Raises GraphError for a duration that is not an int of 0 or more."""
+        given = operation.attributes.get(ATTRIBUTE)
+        if given is None:
+            return self._otherwise.cost(operation, device)
+        duration_ps = given.get(device.kind) if isinstance(given, Mapping) else given
+        if type(duration_ps) is not int or duration_ps < 0:
+            raise GraphError(
+                f"operation {operation.name!r} has {ATTRIBUTE} {given!r}; on {device.name} it must be an int of 0 or "
+                f"more picoseconds, or a mapping from {device.kind!r} to one"
+            )
+        return Cost(duration_ps)

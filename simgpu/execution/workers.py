@@ -1,0 +1,93 @@
+"""Threads that do the work of devices, and say when it is done.
+
+A GPU has one worker, so its operations run one after the other; the CPU devices of a host share its inter-op threads
+(never more than this computer has cores); what moves between memories has threads of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from time import perf_counter_ns
+from typing import NamedTuple
+
+from simgpu.machine import Machine
+
+PS_PER_NS = 1000
+COPY_THREADS = 2
+
+
+class Done(NamedTuple):
+    """A task that has ended, with what it raised, if anything. Times since the start of the run."""
+
+    task: int
+    error: BaseException | None
+    start_ps: int
+    end_ps: int
+
+
+class Workers:
+    """The threads of one run. Leaving the context waits for those that are busy and ends all of them."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._done: SimpleQueue[Done] = SimpleQueue()
+        self._machine = machine
+        self._origin_ns = perf_counter_ns()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def lane(self, device: int) -> str:
+        """Name the threads that work for a device; devices with the same lane share them."""
+        logical = self._machine.devices[device]
+        return logical.name if logical.kind != "CPU" else self._machine.hosts[self._host(device)].name
+
+    def width(self, device: int) -> int:
+        """Return how many operations of a device's lane run at the same time."""
+        if self._machine.devices[device].kind != "CPU":
+            return 1
+        return min(self._machine.hosts[self._host(device)].inter_op_threads, os.cpu_count() or 1)
+
+    def compute(self, device: int, task: int, work: Callable[[], None]) -> None:
+        """Do the work of a task on a device's threads."""
+        self._submit(self.lane(device), self.width(device), task, work)
+
+    def move(self, task: int, work: Callable[[], None]) -> None:
+        """Do the work of a task that moves a tensor."""
+        self._submit("copies", COPY_THREADS, task, work)
+
+    def next_done(self) -> Done:
+        """Wait for the next task to end."""
+        return self._done.get()
+
+    def start_clock(self) -> None:
+        """Let the run's time start now."""
+        self._origin_ns = perf_counter_ns()
+
+    def now_ps(self) -> int:
+        """Time since the start of the run."""
+        return (perf_counter_ns() - self._origin_ns) * PS_PER_NS
+
+    def _host(self, device: int) -> int:
+        return self._machine.physical_devices[self._machine.devices[device].physical].host
+
+    def _submit(self, lane: str, width: int, task: int, work: Callable[[], None]) -> None:
+        if lane not in self._pools:
+            self._pools[lane] = ThreadPoolExecutor(width, thread_name_prefix=f"simgpu {lane}")
+        self._pools[lane].submit(self._do, task, work)
+
+    def _do(self, task: int, work: Callable[[], None]) -> None:
+        start_ps = self.now_ps()
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # whatever it is belongs to the caller, who waits for this task
+            error = raised
+        self._done.put(Done(task, error, start_ps, self.now_ps()))

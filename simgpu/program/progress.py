@@ -1,0 +1,117 @@
+"""One run of a program: how far it is, and the ledger of every device.
+
+The engines drive a `Progress`: they say when a task starts and finishes; it says what may start next, grants and takes
+back memory, and writes both into the trace. It has no clock and no threads: one caller at a time.
+"""
+
+from __future__ import annotations
+
+from simgpu.errors import OutOfDeviceMemory
+from simgpu.memory import Block, MemoryPool
+from simgpu.program.program import Program
+from simgpu.trace import Action, Decision, DeviceSummary, EngineName, MemoryEvent, Trace
+
+
+class Progress:
+    """The state of one run. Use as a context manager: leaving it empties every ledger, also after an error.
+
+    An OutOfDeviceMemory raised inside carries the trace so far; its last action is the start that was refused.
+    """
+
+    def __init__(self, program: Program, engine: EngineName, clock: str) -> None:
+        self.program = program
+        devices = program.placement.machine.devices
+        self.pools = [MemoryPool(device.name, device.memory_limit_bytes) for device in devices]
+        self.blocks: list[Block | None] = [None] * len(program.buffers)
+        self.trace = new_trace(program, engine, clock)
+        self._waiting_for = [len(task.waits_for) for task in program.tasks]
+        self._readers = list(program.reader_counts)
+        self._resident = frozenset(program.residents)
+        self.unfinished = len(program.tasks)
+        self._closed_at_ps = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for buffer, block in enumerate(self.blocks):
+            if block is not None:
+                self._release(buffer, self._closed_at_ps)
+
+    def begin(self) -> list[int]:
+        """Grant the variables, and return the tasks that wait for nothing."""
+        for buffer in self.program.residents:
+            self._allocate([buffer], 0)
+        return [task for task, count in enumerate(self._waiting_for) if count == 0]
+
+    def start(self, task: int, time_ps: int) -> None:
+        """Grant what a task writes: all of it, or none and OutOfDeviceMemory."""
+        self._closed_at_ps = max(self._closed_at_ps, time_ps)
+        self.trace.actions.append(Action(task, is_finish=False))
+        self._allocate(self.program.tasks[task].writes, time_ps)
+
+    def finish(self, task: int, time_ps: int) -> list[int]:
+        """Take back what nobody needs any more, and return the tasks that may start now, lowest number first."""
+        self._closed_at_ps = max(self._closed_at_ps, time_ps)
+        self.unfinished -= 1
+        self.trace.actions.append(Action(task, is_finish=True))
+        for buffer in dict.fromkeys(self.program.tasks[task].reads):
+            self._readers[buffer] -= 1
+            self._release_unread(buffer, time_ps)
+        for buffer in self.program.tasks[task].writes:
+            self._release_unread(buffer, time_ps)
+        ready = []
+        for follower in self.program.followers[task]:
+            self._waiting_for[follower] -= 1
+            if self._waiting_for[follower] == 0:
+                ready.append(follower)
+        return ready
+
+    def _release_unread(self, buffer: int, time_ps: int) -> None:
+        if self._readers[buffer] == 0 and buffer not in self._resident:
+            self._release(buffer, time_ps)
+
+    def _allocate(self, buffers: tuple[int, ...] | list[int], time_ps: int) -> None:
+        granted: list[tuple[int, Block]] = []
+        try:
+            for buffer in buffers:
+                spec = self.program.buffers[buffer]
+                granted.append((buffer, self.pools[spec.device].allocate(spec.size_bytes, owner=spec.owner)))
+        except OutOfDeviceMemory as error:
+            for buffer, block in reversed(granted):
+                self.pools[self.program.buffers[buffer].device].release(block)
+            error.trace = self.trace
+            raise
+        for buffer, block in granted:
+            self.blocks[buffer] = block
+            self._record(buffer, block, time_ps, is_allocation=True)
+
+    def _release(self, buffer: int, time_ps: int) -> None:
+        block = self.blocks[buffer]
+        assert block is not None, f"buffer {buffer} is released before it is granted"
+        self.blocks[buffer] = None
+        self.pools[self.program.buffers[buffer].device].release(block)
+        self._record(buffer, block, time_ps, is_allocation=False)
+
+    def _record(self, buffer: int, block: Block, time_ps: int, *, is_allocation: bool) -> None:
+        spec = self.program.buffers[buffer]
+        event = MemoryEvent(time_ps, is_allocation, spec.owner, block.offset, block.size_bytes)
+        self.trace.memory[spec.device].append(event)
+
+
+def new_trace(program: Program, engine: EngineName, clock: str) -> Trace:
+    """Return an empty trace with the devices and decisions of a program."""
+    placement = program.placement
+    devices = placement.machine.devices
+    return Trace(
+        engine=engine,
+        clock=clock,
+        devices=tuple(DeviceSummary(device.name, device.kind, device.memory_limit_bytes) for device in devices),
+        decisions=tuple(
+            Decision(name, devices[device].name, reason)
+            for name, device, reason in zip(
+                placement.graph.data.names, placement.devices, placement.reasons, strict=True
+            )
+        ),
+        memory=[[] for _ in devices],
+    )
