@@ -1,0 +1,142 @@
+"""One GPU, or none, as many devices with hard memory caps: run a program on them, and predict how long it takes.
+
+    import simgpu as sg
+
+    machine = sg.Machine("1 x 4GiB").split({"GPU:0": ["2GiB", "2GiB"]})
+    graph = sg.read_onnx("light_resnet50", batch=8, weights="random", seed=7)
+    placement = sg.place(graph, machine)
+    predicted = sg.simulate(placement)
+    outputs, ran = sg.execute(placement, sg.make_feeds(graph, seed=7), follow=predicted)
+    assert sg.compare(predicted, ran)
+
+Names are imported when they are first used, so that `import simgpu` is quick and loads nothing that can wait.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from simgpu.errors import (
+    DeviceNameError,
+    DeviceScopeError,
+    ExecutionError,
+    GraphError,
+    InvalidValue,
+    MachineError,
+    MemoryShortage,
+    MissingDependency,
+    ModelFileError,
+    OutOfDeviceMemory,
+    PlacementError,
+    ScenarioError,
+    SimgpuError,
+    UnknownOperation,
+)
+
+if TYPE_CHECKING:
+    from simgpu.costs import Cost, CostModel, Roofline
+    from simgpu.environment import visible_machine
+    from simgpu.execution import execute
+    from simgpu.graph import Constant, Data, Graph, GraphBuilder, Normal, Operation, Tensor, TensorSpec, Uniform
+    from simgpu.kernels import add_operation
+    from simgpu.machine import Machine
+    from simgpu.memory import MemoryPool, MemoryStatistics
+    from simgpu.naming import DeviceSpec
+    from simgpu.placement import Placement, Rule, place
+    from simgpu.readers import read_onnx
+    from simgpu.report import chrome_trace, write_chrome_trace
+    from simgpu.scenario import Scenario, load_scenario
+    from simgpu.session import RunResult, make_feeds, run
+    from simgpu.simulation import simulate
+    from simgpu.trace import Agreement, Trace, compare, time_breakdown
+
+    __version__: str
+
+__all__ = [
+    "Agreement",
+    "Constant",
+    "Cost",
+    "CostModel",
+    "Data",
+    "DeviceNameError",
+    "DeviceScopeError",
+    "DeviceSpec",
+    "ExecutionError",
+    "Graph",
+    "GraphBuilder",
+    "GraphError",
+    "InvalidValue",
+    "Machine",
+    "MachineError",
+    "MemoryPool",
+    "MemoryShortage",
+    "MemoryStatistics",
+    "MissingDependency",
+    "ModelFileError",
+    "Normal",
+    "Operation",
+    "OutOfDeviceMemory",
+    "Placement",
+    "PlacementError",
+    "Roofline",
+    "Rule",
+    "RunResult",
+    "Scenario",
+    "ScenarioError",
+    "SimgpuError",
+    "Tensor",
+    "TensorSpec",
+    "Trace",
+    "Uniform",
+    "UnknownOperation",
+    "__version__",
+    "add_operation",
+    "chrome_trace",
+    "compare",
+    "execute",
+    "load_scenario",
+    "make_feeds",
+    "place",
+    "read_onnx",
+    "run",
+    "simulate",
+    "time_breakdown",
+    "visible_machine",
+    "write_chrome_trace",
+]
+
+_HOMES = {
+    "simgpu.costs": "Cost CostModel Roofline",
+    "simgpu.environment": "visible_machine",
+    "simgpu.execution": "execute",
+    "simgpu.graph": "Constant Data Graph GraphBuilder Normal Operation Tensor TensorSpec Uniform",
+    "simgpu.kernels": "add_operation",
+    "simgpu.machine": "Machine",
+    "simgpu.memory": "MemoryPool MemoryStatistics",
+    "simgpu.naming": "DeviceSpec",
+    "simgpu.placement": "Placement Rule place",
+    "simgpu.readers": "read_onnx",
+    "simgpu.report": "chrome_trace write_chrome_trace",
+    "simgpu.scenario": "Scenario load_scenario",
+    "simgpu.session": "RunResult make_feeds run",
+    "simgpu.simulation": "simulate",
+    "simgpu.trace": "Agreement Trace compare time_breakdown",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
+    if name == "__version__":
+        from simgpu.cli.version import installed_version
+
+        value: Any = installed_version()
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module 'simgpu' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

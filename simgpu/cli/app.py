@@ -1,0 +1,117 @@
+"""The commands and their options. What they do is imported when one of them runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="simgpu",
+    help="One GPU, or none, as many devices with hard memory caps: run a model on them, and predict how long it takes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Kernels = Annotated[str | None, typer.Option(help="Kernel set: float-only, tensorflow, tensorflow-plugin, all.")]
+Machine = Annotated[str, typer.Option(help="One line: '2 x h100-80g', '4 x 2GiB', 'hgx-h100-8', 'cpu'.")]
+Batch = Annotated[int | None, typer.Option(help="First dimension of the inputs; default: the file's own.")]
+Weights = Annotated[str, typer.Option(help="Weights: given by the file, or random from the seed.")]
+Model = Annotated[str, typer.Argument(help="An .onnx file, or the name of a light model such as resnet50.")]
+Decisions = Annotated[bool, typer.Option("--placement", help="List every operation with its device and the reason.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of weights and inputs.")]
+Soft = Annotated[
+    bool | None, typer.Option("--soft/--hard", help="Let a device that cannot be had give way to another, or refuse.")
+]
+TraceFile = Annotated[str | None, typer.Option("--trace", metavar="FILE", help="Write a Chrome trace to this file.")]
+Links = Annotated[str | None, typer.Option(help="How transfers share links: fair, fifo.")]
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from simgpu.cli.version import installed_version
+
+        print(f"simgpu {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _simgpu(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    file: Annotated[str, typer.Argument(help="A scenario file.")],
+    engine: Annotated[str, typer.Option(help="What runs: execute, simulate, or both and compare.")] = "both",
+    soft: Soft = None,
+    kernels: Kernels = None,
+    seed: Seed = None,
+    storage: Annotated[str | None, typer.Option(help="Where bytes live: numpy, or shape (nowhere).")] = None,
+    links: Links = None,
+    json: Json = False,
+    trace: TraceFile = None,
+    placement: Decisions = False,
+) -> None:
+    """Run a scenario: place, execute, simulate, compare. Options replace what the file says."""
+    from simgpu.cli.commands import Output, run_file
+
+    changes = {"soft": soft, "kernels": kernels, "seed": seed, "storage": storage, "links": links}
+    raise typer.Exit(run_file(file, engine, changes, Output(json, trace, placement)))
+
+
+@app.command()
+def simulate(
+    model: Model,
+    machine: Machine,
+    batch: Batch = None,
+    weights: Weights = "random",
+    soft: Soft = None,
+    kernels: Kernels = None,
+    seed: Seed = None,
+    links: Links = None,
+    json: Json = False,
+    trace: TraceFile = None,
+    placement: Decisions = False,
+) -> None:
+    """Predict how long a model takes on a machine, without a scenario file."""
+    from simgpu.cli.commands import Output, model_scenario, run_scenario
+
+    changes = {"soft": soft, "kernels": kernels, "seed": seed, "links": links}
+    scenario = model_scenario(model, machine, batch=batch, weights=weights, changes=changes)
+    raise typer.Exit(run_scenario(scenario, "simulate", Output(json, trace, placement)))
+
+
+@app.command()
+def place(
+    model: Model,
+    machine: Machine,
+    batch: Batch = None,
+    soft: Soft = None,
+    kernels: Kernels = None,
+    json: Json = False,
+    placement: Decisions = False,
+) -> None:
+    """Show on which device each operation of a model goes, and why."""
+    from simgpu.cli.commands import Output, model_scenario, show_placement
+
+    scenario = model_scenario(model, machine, batch=batch, weights="random", changes={"soft": soft, "kernels": kernels})
+    show_placement(scenario, Output(json, None, placement))
+
+
+@app.command()
+def machines(
+    name: Annotated[str | None, typer.Argument(help="A part or a box; without it, all of them.")] = None,
+) -> None:
+    """List the parts and boxes of the catalog, or show one with every figure and its source."""
+    from simgpu.cli.machines import show_machines
+
+    show_machines(name)

@@ -1,0 +1,17 @@
+"""Scenarios: one experiment each, from a file to frozen data."""
+
+from simgpu.scenario.inline import InlineGraph, InlineOperation
+from simgpu.scenario.reading import load_scenario, scenario_from_text
+from simgpu.scenario.scenario import ExecutionOptions, OnnxModel, PlacementOptions, Scenario, SimulationOptions
+
+__all__ = [
+    "ExecutionOptions",
+    "InlineGraph",
+    "InlineOperation",
+    "OnnxModel",
+    "PlacementOptions",
+    "Scenario",
+    "SimulationOptions",
+    "load_scenario",
+    "scenario_from_text",
+]

@@ -1,0 +1,224 @@
+"""From a scenario file to a `Scenario`: whatever can be refused before work begins is refused here, with its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from simgpu.errors import DeviceNameError, GraphError, InvalidValue, ScenarioError, SimgpuError
+from simgpu.graph import ITEM_BYTES, TensorSpec
+from simgpu.kernels import KERNEL_SETS
+from simgpu.machine import Machine, MachineKeyError
+from simgpu.machine.refusal import Path, did_you_mean, show, show_path
+from simgpu.naming import DeviceSpec
+from simgpu.placement import POLICIES
+from simgpu.readers import is_model_name
+from simgpu.scenario.inline import InlineGraph, InlineGraphError, InlineOperation
+from simgpu.scenario.scenario import ExecutionOptions, OnnxModel, PlacementOptions, Scenario, SimulationOptions
+from simgpu.scenario.schema import (
+    GraphSection,
+    ModelSection,
+    OperationSection,
+    PlacementSection,
+    Problem,
+    ScenarioSection,
+    SimulationSection,
+    check,
+)
+from simgpu.scenario.yaml_file import LARGEST_FILE_BYTES, Document, decode, read_yaml
+from simgpu.simulation import LINK_POLICIES
+from simgpu.units import parse_duration
+
+_MOST_PROBLEMS = 3
+_SOURCES = ("Input", "Variable")
+
+
+def load_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """Read a scenario file. Raises ScenarioError with file, line, column and, for a name, the nearest valid one.
+
+    Paths inside the file are relative to it.
+    """
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = file.read(LARGEST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    else:
+        return scenario_from_text(decode(data, name), name, folder=FilePath(name).parent)
+    raise ScenarioError(f"{name}: the scenario cannot be read: {reason}")
+
+
+def scenario_from_text(text: str, name: str = "<text>", *, folder: str | os.PathLike[str] = ".") -> Scenario:
+    """Read a scenario from text as `load_scenario` does; errors call it `name`, and paths start at `folder`."""
+    document = read_yaml(text, name)
+    section = check(document.value)
+    if not isinstance(section, ScenarioSection):
+        raise _refusal(document, section)
+    reading = _Reading(document, FilePath(folder))
+    try:
+        return reading.scenario(section)
+    except _Refused as refused:
+        problem = refused.problem
+    raise _refusal(document, [problem])
+
+
+class _Refused(Exception):
+    def __init__(self, path: Path, reason: str, *, is_key: bool = False) -> None:
+        super().__init__(reason)
+        self.problem = Problem(path, reason, is_key)
+
+
+def _refusal(document: Document, problems: Iterable[Problem]) -> ScenarioError:
+    """Return the error for all problems: the first ones in words, in the order of the file, the others counted."""
+    placed = sorted((document.mark(problem.path, is_key=problem.is_key), problem) for problem in problems)
+    told = [
+        f"{mark.line}:{mark.column}: {show_path(path)}{': ' if path else ''}{reason}"
+        for mark, (path, reason, _) in placed
+    ]
+    message = "; also at ".join(told[:_MOST_PROBLEMS])
+    more = f"; and {len(told) - _MOST_PROBLEMS} more" if len(told) > _MOST_PROBLEMS else ""
+    return ScenarioError(f"{document.name}:{message}{more}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Turns the sections of one file into the parts of a scenario."""
+
+    document: Document
+    folder: FilePath
+
+    def scenario(self, section: ScenarioSection) -> Scenario:
+        machine = self._machine(section.machine, ("machine",))
+        return Scenario(
+            machine=machine,
+            model=self._work(section),
+            name=section.name,
+            description=section.description,
+            placement=self._placement(section.placement),
+            simulation=self._simulation(section.simulation, machine),
+            execution=ExecutionOptions(storage=section.execution.storage),
+            seed=section.seed,
+        )
+
+    def _machine(self, given: object, path: Path) -> Machine:
+        try:
+            return Machine(given)  # type: ignore[arg-type]  # it refuses what is neither text nor mapping in words
+        except MachineKeyError as error:
+            place, reason = (*path, *error.path), error.reason
+        except SimgpuError as error:
+            place, reason = path, str(error)
+        raise _Refused(place, reason, is_key=reason.startswith("unknown key"))
+
+    def _work(self, section: ScenarioSection) -> OnnxModel | InlineGraph:
+        if section.model is not None and section.graph is not None:
+            raise _Refused(("graph",), "'model' already says what the work is; give one of them", is_key=True)
+        if section.model is not None:
+            return self._model(section.model)
+        if section.graph is not None:
+            return self._graph(section.graph, section.seed)
+        raise _Refused((), "the key 'model' or 'graph' is missing")
+
+    def _model(self, section: ModelSection) -> OnnxModel:
+        onnx = section.onnx
+        if not is_model_name(onnx):
+            onnx = str(self.folder / onnx)
+            if not os.path.exists(onnx):
+                raise _Refused(("model", "onnx"), f"there is no file {show(onnx)}; paths are relative to the scenario")
+        shapes = {name: tuple(shape) for name, shape in section.shapes.items()}
+        return OnnxModel(onnx, section.batch, section.weights, shapes)
+
+    def _graph(self, section: GraphSection, seed: int) -> InlineGraph:
+        path: Path = ("graph", "operations")
+        operations = (self._operation(given, (*path, number)) for number, given in enumerate(section.operations))
+        graph = InlineGraph(tuple(operations), tuple(section.fetch))
+        try:
+            graph.build(seed)
+        except InlineGraphError as error:
+            place, reason = ("graph",) if error.position is None else (*path, error.position), str(error)
+        except GraphError as error:
+            place, reason = ("graph",), str(error)
+        else:
+            return graph
+        raise _Refused(place, reason)
+
+    def _operation(self, given: OperationSection, path: Path) -> InlineOperation:
+        self._device(given.device, (*path, "device"))
+        attributes = {name: _frozen(value) for name, value in given.attributes.items()}
+        if given.duration is not None:
+            attributes["duration_ps"] = self._duration(given.duration, (*path, "duration"))
+        return InlineOperation(
+            name=given.name,
+            type=given.op,
+            inputs=tuple(given.inputs),
+            device=given.device,
+            after=tuple(given.after),
+            colocate_with=tuple(given.colocate_with),
+            attributes=attributes,
+            spec=self._spec(given, path),
+            fill=given.fill,
+        )
+
+    def _spec(self, given: OperationSection, path: Path) -> TensorSpec | None:
+        if given.op not in _SOURCES:
+            for key in given.model_fields_set & {"shape", "dtype", "fill"}:
+                raise _Refused(
+                    (*path, key), f"{key!r} is for {' and '.join(_SOURCES)}; {given.op} infers it", is_key=True
+                )
+            return None
+        if given.shape is None:
+            raise _Refused(path, f"{given.op} {given.name!r} needs a 'shape', such as [8, 64]")
+        try:
+            return TensorSpec(tuple(given.shape), given.dtype)
+        except GraphError as error:
+            key, reason = "shape" if given.dtype in ITEM_BYTES else "dtype", str(error)
+        raise _Refused((*path, key), reason)
+
+    def _placement(self, section: PlacementSection) -> PlacementOptions:
+        _one_of(section.policy, POLICIES, ("placement", "policy"))
+        _one_of(section.kernels, KERNEL_SETS, ("placement", "kernels"))
+        for number, rule in enumerate(section.rules):
+            self._device(rule.device, ("placement", "rules", number, "device"))
+        rules = tuple((rule.match, rule.device) for rule in section.rules)
+        return PlacementOptions(section.policy, section.kernels, section.soft, rules)
+
+    def _simulation(self, section: SimulationSection, machine: Machine) -> SimulationOptions:
+        _one_of(section.links, LINK_POLICIES, ("simulation", "links"))
+        if section.machine is None:
+            return SimulationOptions(section.links, section.costs)
+        path: Path = ("simulation", "machine")
+        other = self._machine(section.machine, path)
+        if [device.name for device in other.devices] != [device.name for device in machine.devices]:
+            raise _Refused(
+                path, f"{other} has other devices than {machine}; give it the same device names in that order"
+            )
+        return SimulationOptions(section.links, section.costs, other)
+
+    @staticmethod
+    def _device(name: str, path: Path) -> None:
+        try:
+            DeviceSpec.parse(name)
+        except DeviceNameError as error:
+            reason = str(error)
+        else:
+            return
+        raise _Refused(path, reason)
+
+    @staticmethod
+    def _duration(text: str, path: Path) -> int:
+        try:
+            return parse_duration(text)
+        except InvalidValue as error:
+            reason = str(error)
+        raise _Refused(path, reason)
+
+
+def _one_of(name: str, known: Mapping[str, object], path: Path) -> None:
+    if name not in known:
+        raise _Refused(path, f"{show(name)} is not one of {', '.join(known)}; {did_you_mean(name, known)}")
+
+
+def _frozen(value: object) -> object:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

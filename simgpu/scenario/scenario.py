@@ -1,0 +1,63 @@
+"""A scenario: one experiment as frozen data. What its fields may be was checked before it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simgpu.machine import Machine
+from simgpu.scenario.inline import InlineGraph
+
+Weights = Literal["given", "random"]
+StorageName = Literal["numpy", "shape"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxModel:
+    """A model file: a path, or the name of a light model. A `batch` of None is the file's own."""
+
+    onnx: str
+    batch: int | None = None
+    weights: Weights = "given"
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementOptions:
+    """How operations are given devices. A rule is a pattern of operation names and a device, see `placement.Rule`."""
+
+    policy: str = "tensorflow"
+    kernels: str = "float-only"
+    soft: bool = True
+    rules: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationOptions:
+    """What the model assumes. `machine` replaces the scenario's own; its devices have the same names."""
+
+    links: str = "fair"
+    costs: Literal["roofline"] = "roofline"
+    machine: Machine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """Where bytes live: in NumPy arrays, or nowhere (`shape`)."""
+
+    storage: StorageName = "numpy"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Hardware, work, and how to place, simulate and execute it. All randomness comes from `seed`."""
+
+    machine: Machine
+    model: OnnxModel | InlineGraph
+    name: str = ""
+    description: str = ""
+    placement: PlacementOptions = PlacementOptions()
+    simulation: SimulationOptions = SimulationOptions()
+    execution: ExecutionOptions = ExecutionOptions()
+    seed: int = 0

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+
+from simgpu.report import placement_json, result_json
+from tests.unit.report.runs import small_run, starved_run
+
+GPU = "/job:localhost/replica:0/task:0/device:GPU:"
+
+
+def keys(value: object) -> object:
+    """Return the shape of JSON data: the keys, with the type of each leaf."""
+    match value:
+        case dict():
+            return {key: keys(item) for key, item in value.items()}
+        case list():
+            return [keys(value[0])] if value else []
+    return type(value).__name__
+
+
+def test_the_keys_and_types_of_a_run_are_these():
+    device = {
+        "device": "str",
+        "kind": "str",
+        "model": "str",
+        "limit_bytes": "int",
+        "peak_bytes": "int",
+        "operations": "int",
+        "memory_events": "int",
+        "ledger_sha256": "str",
+        "busy_ps": "int",
+        "utilization": "float",
+    }
+    predicted = (
+        "makespan_ps",
+        "compute_ps",
+        "transfer_ps",
+        "launch_ps",
+        "waiting_ps",
+        "transfers",
+        "transferred_bytes",
+    )
+
+    assert keys(result_json(small_run(), decisions=True)) == {
+        "format": "int",
+        "scenario": {"name": "str", "seed": "int"},
+        "placement": {
+            "policy": "str",
+            "kernels": "str",
+            "soft": "bool",
+            "operations": "int",
+            "counts": [{"device": "str", "reason": "str", "operations": "int"}],
+            "decisions": [{"operation": "str", "type": "str", "device": "str", "reason": "str"}],
+        },
+        "devices": [device],
+        "predicted": dict.fromkeys(predicted, "int"),
+        "executed": {"transfers": "int", "transferred_bytes": "int", "wall_clock": {"makespan_ps": "int"}},
+        "agreement": {
+            "agree": "bool",
+            "operations_compared": "int",
+            "memory_events_compared": "int",
+            "difference": "str",
+        },
+        "out_of_memory": "NoneType",
+        "outputs": [{"name": "str", "shape": ["int"], "dtype": "str"}],
+    }
+
+
+def test_all_but_wall_clock_times_is_the_same_in_every_run():
+    one, other = result_json(small_run()), result_json(small_run())
+    for data in (one, other):
+        del data["executed"]["wall_clock"]
+
+    assert json.dumps(one, allow_nan=False) == json.dumps(other, allow_nan=False)
+
+
+def test_an_execution_alone_says_nothing_of_modelled_time():
+    data = result_json(small_run("execute"))
+
+    assert (data["predicted"], data["agreement"]) == (None, None)
+    assert [key for device in data["devices"] for key in device if key in ("busy_ps", "utilization")] == []
+
+
+def test_figures_of_a_refused_allocation_are_those_of_the_error():
+    data = result_json(starved_run())
+
+    assert data["out_of_memory"] == {
+        "message": str(starved_run().shortage),
+        "device": f"{GPU}0",
+        "operation": "y",
+        "requested_bytes": 4096,
+        "needed_bytes": 4096,
+        "used_bytes": 10240,
+        "limit_bytes": 12288,
+        "largest_hole_bytes": 2048,
+        "largest_live": [{"tensor": "w", "size_bytes": 8192}, {"tensor": "x", "size_bytes": 2048}],
+    }
+    assert data["agreement"]["agree"] is True
+    assert data["outputs"] == []
+
+
+def test_a_placement_counts_operations_by_device_and_reason():
+    result = small_run("simulate")
+
+    assert placement_json(result.scenario, result.placement)["placement"] == {
+        "policy": "tensorflow",
+        "kernels": "float-only",
+        "soft": True,
+        "operations": 4,
+        "counts": [
+            {"device": f"{GPU}0", "reason": "default", "operations": 3},
+            {"device": f"{GPU}1", "reason": "requested", "operations": 1},
+        ],
+    }

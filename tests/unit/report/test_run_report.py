@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from simgpu.machine.catalog import boxes, parts
+from simgpu.report import catalog_tables, describe_box, describe_part, placement_report, run_report
+from simgpu.trace import Agreement
+from tests.unit.report.runs import small_run, starved_run
+
+
+def shown(parts: object) -> str:
+    console = Console(file=io.StringIO(), width=160)
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str), markup=False)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def test_a_simulation_is_reported_with_placement_devices_and_where_the_time_went():
+    assert (
+        shown(run_report(small_run("simulate")))
+        == """\
+small (seed 3)
+Machine: 1 host, 1 x generic-64KiB; 3 devices: CPU:0, GPU:0, GPU:1
+
+Placement of 4 operations (policy tensorflow, soft, kernels float-only)
++--------+-----------+------------+
+| Device | Reason    | Operations |
++--------+-----------+------------+
+| GPU:0  | default   |          3 |
+| GPU:1  | requested |          1 |
++--------+-----------+------------+
+
+Devices (utilization of modelled time)
++--------+---------------+------------+--------+--------+--------+-------------+--------------+
+| Device | Model         | Operations |  Limit |   Peak | Peak % | Utilization | Ledger       |
++--------+---------------+------------+--------+--------+--------+-------------+--------------+
+| CPU:0  | cpu-2c        |          0 |  8 GiB |    0 B |  0.0 % |       0.0 % | -            |
+| GPU:0  | generic-64KiB |          3 | 32 KiB | 14 KiB | 43.8 % |      17.4 % | 3aaeb378a92c |
+| GPU:1  | generic-64KiB |          1 | 32 KiB |  8 KiB | 25.0 % |      11.6 % | d8ed84248bcd |
++--------+---------------+------------+--------+--------+--------+-------------+--------------+
+
+Predicted time: 17.2 us: compute 5 us (29.1 %), transfer 2.21 us (12.8 %), waiting 0 ps (0.0 %), launch 10 us (58.1 %).
+Transfers: 3, 10 KiB."""
+    )
+
+
+def test_both_engines_are_reported_with_their_agreement():
+    *_, executed, agreement = run_report(small_run())
+
+    assert str(executed).startswith("Executed in ")
+    assert str(executed).endswith(" of wall-clock time on this machine; outputs: z float32[16,64].")
+    assert agreement == (
+        "Both engines agree: same placement of 4 operations, and the same ledger hash on each of 3 devices "
+        "(10 memory events compared)."
+    )
+
+
+def test_engines_that_differ_are_reported_with_the_first_difference():
+    result = replace(small_run(), agreement=Agreement(4, 10, "memory event 3 on GPU:0: one thing, another"))
+
+    assert run_report(result)[-1] == "The engines DIFFER: memory event 3 on GPU:0: one thing, another."
+
+
+def test_a_run_out_of_memory_is_reported_until_then():
+    *_, predicted, transfers, executed, agreement = run_report(starved_run())
+
+    assert " until memory ran out: compute " in str(predicted)
+    assert transfers == "Transfers: 1, 2 KiB."
+    assert executed == "Executed until memory ran out; there are no outputs."
+    assert str(agreement).startswith("Both engines agree: ")
+
+
+def test_decisions_are_listed_on_request():
+    result = small_run("simulate")
+
+    assert shown(placement_report(result.scenario, result.placement, decisions=True)).endswith("""
+Every operation
++-----------+----------+--------+-----------+
+| Operation | Type     | Device | Reason    |
++-----------+----------+--------+-----------+
+| x         | Input    | GPU:0  | default   |
+| w         | Variable | GPU:0  | default   |
+| y         | MatMul   | GPU:0  | default   |
+| z         | Relu     | GPU:1  | requested |
++-----------+----------+--------+-----------+
+""")
+
+
+def test_the_catalog_lists_every_part_and_box():
+    text = shown(catalog_tables())
+
+    assert [
+        name for name in [*(part.name for part in parts()), *(box.name for box in boxes())] if name not in text
+    ] == []
+
+
+def test_a_part_is_shown_with_every_figure_and_its_source():
+    for part in parts():
+        text = shown(describe_part(part))
+
+        assert text.startswith(f"{part.name}\n")
+        assert "source" in text
+
+
+def test_a_box_is_shown_with_its_devices_and_links():
+    text = shown(describe_box(next(box for box in boxes() if box.name == "t4-4")))
+
+    assert "| hosts             | 1 x cpu-2s-2698" in text
+    assert "| /job:localhost/replica:0/task:0/device:GPU:3 | host0/GPU:3 | t4          |  16 GiB |" in text
+    assert "| host0/GPU:3 pcie3-x16 | host0/GPU:3 - host0/CPU:0 | 15.75 GB/s |    1 us | full   |" in text
