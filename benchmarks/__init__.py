@@ -1,0 +1,1 @@
+"""Measurements of simgpu itself: `python -m benchmarks`."""
