@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from simgpu.errors import InvalidValue
 from simgpu.graph import Operation
 from simgpu.machine import LogicalDevice
 
@@ -18,6 +19,10 @@ class Cost:
 
     part_ps: int
     parts: int = 1
+
+    def __post_init__(self) -> None:
+        if type(self.part_ps) is not int or type(self.parts) is not int or self.part_ps < 0 or self.parts < 1:
+            raise InvalidValue(f"{self} is no cost; part_ps must be an int of 0 or more, and parts one of 1 or more")
 
     @property
     def serial_ps(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -103,7 +103,7 @@ class GraphBuilder:
             first_tensor.append(len(producers))
 
         def number(reference: Tensor | str, reader: str) -> int:
-            name, slot = _split_reference(reference)
+            name, slot = _split_reference(reference, index)
             if name not in index:
                 raise GraphError(f"{reader} reads {name!r}, but the graph has no such operation")
             count = len(nodes[index[name]].specs)
@@ -155,9 +155,11 @@ class GraphBuilder:
         return of_partner if of_partner and not device else str(merge_scopes([*self._scopes, device]))
 
 
-def _split_reference(reference: Tensor | str) -> tuple[str, int]:
+def _split_reference(reference: Tensor | str, names: Collection[str]) -> tuple[str, int]:
     if isinstance(reference, Tensor):
         return reference.operation, reference.slot
+    if reference in names:
+        return reference, 0
     name, colon, slot = reference.rpartition(":")
     return (name, int(slot)) if colon and slot.isdecimal() else (reference, 0)
 

@@ -43,8 +43,8 @@ class TensorSpec:
     def __post_init__(self) -> None:
         if self.dtype not in ITEM_BYTES:
             raise GraphError(f"a tensor has dtype {self.dtype!r}; known dtypes are {', '.join(ITEM_BYTES)}")
-        if not all(type(dim) is int and dim >= 0 for dim in self.shape):
-            raise GraphError(f"a tensor has shape {self.shape!r}; every dimension must be an int of 0 or more")
+        if type(self.shape) is not tuple or not all(type(dim) is int and dim >= 0 for dim in self.shape):
+            raise GraphError(f"a tensor has shape {self.shape!r}; it must be a tuple of ints of 0 or more")
         if self.nbytes > LARGEST_TENSOR_BYTES:
             raise GraphError(f"a tensor of shape {self.shape!r} and dtype {self.dtype} has more than 2**63 - 1 bytes")
 

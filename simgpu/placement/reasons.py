@@ -11,7 +11,6 @@ from simgpu.placement.constraints import ANYWHERE
 from simgpu.placement.groups import Groups, Kinds
 from simgpu.placement.placement import Problem
 
-
 _NEIGHBOUR = re.compile(r"(colocated with|follows its \w+) .*", re.DOTALL)
 
 

@@ -39,6 +39,8 @@ class _Lowering:
             self._compute(operation)
 
     def _move_in(self, operation: Operation) -> None:
+        if len(operation.outputs) != 1:
+            raise GraphError(f"input {operation.name!r} has {len(operation.outputs)} outputs; an Input has exactly one")
         (tensor,) = operation.outputs
         buffer = self._buffer(tensor, self._home(tensor))
         self.task_of[operation.index] = self._task(
@@ -79,8 +81,10 @@ class _Lowering:
 
     def _with_dependencies(self, task: Task) -> Task:
         waits = [self.writer[buffer] for buffer in task.reads if buffer in self.writer]
-        if task.kind is TaskKind.COMPUTE:
-            controls = self.graph.data.control_inputs[task.subject]
+        if task.kind in (TaskKind.COMPUTE, TaskKind.FEED):
+            is_feed = task.kind is TaskKind.FEED
+            operation = self.graph.producer(task.subject) if is_feed else task.subject
+            controls = self.graph.data.control_inputs[operation]
             waits += [self.task_of[control] for control in controls if control in self.task_of]
         return Task(
             task.kind, task.name, task.subject, task.device, task.source, task.reads, task.writes,

@@ -29,7 +29,8 @@ class NumpyRegion:
         self._base = np.frombuffer(self._slab, np.uint8, count=1).ctypes.data
 
     def array(self, offset: int, spec: TensorSpec) -> np.ndarray[Any, Any]:
-        """Return an array over the bytes at an offset."""
+        """Return an array over the bytes at an offset. NumPy refuses one that would reach beyond the slab."""
+        assert offset >= 0, "a ledger grants no negative offset"
         return np.ndarray(spec.shape, array_dtype(spec.dtype), buffer=self._slab, offset=offset)
 
     def holds(self, array: np.ndarray[Any, Any]) -> bool:

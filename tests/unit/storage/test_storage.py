@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+
+from simgpu.graph import TensorSpec
+from simgpu.kernels import rule
+from simgpu.storage import STORAGES, NumpyRegion, NumpyStorage, ShapeArray, ShapeStorage
+from simgpu.units import GiB
+
+
+def floats(count):
+    return TensorSpec((count,), "float32")
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+@pytest.fixture
+def region():
+    return NumpyStorage().open(4096)
+
+
+def test_storages_are_found_by_name():
+    assert {name: make().name for name, make in STORAGES.items()} == {"numpy": "numpy", "shape": "shape"}
+
+
+def test_arrays_at_one_offset_share_their_bytes_and_others_do_not(region):
+    first, same, other = (region.array(offset, floats(4)) for offset in (512, 512, 528))
+    other.fill(2)
+    first.fill(1)
+
+    assert same.tolist() == [1, 1, 1, 1]
+    assert other.tolist() == [2, 2, 2, 2]
+
+
+def test_arrays_have_shape_and_dtype_and_are_contiguous(region):
+    array = region.array(512, TensorSpec((2, 3), "int64"))
+
+    assert (array.shape, array.dtype, array.flags.c_contiguous, array.flags.writeable) == ((2, 3), "int64", True, True)
+
+
+def test_a_region_holds_its_own_arrays_and_no_others():
+    regions = [NumpyStorage().open(4096) for _ in range(3)]
+    arrays = [region.array(0, floats(1024)) for region in regions]
+
+    assert [[region.holds(array) for array in arrays] for region in regions] == np.eye(3, dtype=bool).tolist()
+    assert not regions[0].holds(np.zeros(4))
+    assert regions[0].holds(arrays[0][1000:])
+    assert regions[0].holds(arrays[0][::-1])
+
+
+def test_an_array_of_no_bytes_lies_anywhere(region):
+    empty = region.array(4096, TensorSpec((3, 0), "float32"))
+
+    assert (empty.shape, region.holds(empty)) == ((3, 0), True)
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0, 1025), (4096, 1), (3584, 129), (10**9, 1)])
+def test_no_array_reaches_beyond_its_region(region, offset, count):
+    with pytest.raises(TypeError, match="buffer is too small"):
+        region.array(offset, floats(count))
+
+
+def test_a_region_can_be_filled_to_its_last_byte(region):
+    assert region.holds(region.array(4095, TensorSpec((1,), "uint8")))
+    with pytest.raises(TypeError, match="buffer is too small"):
+        region.array(4096, TensorSpec((1,), "uint8"))
+
+
+def test_a_region_of_no_bytes_can_be_opened():
+    assert NumpyRegion(0).array(0, floats(0)).size == 0
+
+
+def test_eighty_gib_can_be_opened_eight_times_without_using_memory():
+    before = resident_bytes()
+    regions = [NumpyStorage().open(80 * GiB) for _ in range(8)]
+    tail = [region.array(80 * GiB - 512, floats(128)) for region in regions]
+    for array in tail:
+        array.fill(1)
+
+    assert all(region.holds(array) for region, array in zip(regions, tail, strict=True))
+    assert resident_bytes() - before < 2**24
+
+
+def test_arrays_outlive_their_region():
+    array = NumpyStorage().open(4096).array(0, floats(4))
+    array.fill(3)
+
+    assert array.tolist() == [3, 3, 3, 3]
+
+
+def test_a_value_that_is_read_belongs_to_the_caller(region):
+    storage, array = NumpyStorage(), region.array(0, floats(2))
+    storage.write(array, [1, 2])
+    value = storage.read(array)
+    array.fill(0)
+
+    assert value.tolist() == [1, 2]
+    assert not region.holds(value)
+
+
+def test_a_copy_goes_from_one_region_into_another():
+    storage = NumpyStorage()
+    source, target = (storage.open(512).array(0, floats(2)) for _ in range(2))
+    storage.write(source, [1, 2])
+    storage.copy(source, target)
+    source.fill(0)
+
+    assert target.tolist() == [1, 2]
+
+
+def test_infinities_and_nan_are_results_and_not_warnings(region):
+    storage, x, y = NumpyStorage(), region.array(0, floats(3)), region.array(512, floats(3))
+    storage.write(x, [0, 1, -1])
+    storage.compute(rule("Log"), [x], [y], {})
+
+    assert repr(y.tolist()) == "[-inf, 0.0, nan]"
+
+
+def test_shapes_have_a_place_and_no_bytes():
+    storage = ShapeStorage()
+    region = storage.open(80 * GiB)
+    array = region.array(512, floats(10**10))
+    storage.write(array, None)
+    storage.compute(rule("Relu"), [array], [array], {})
+    storage.copy(array, array)
+
+    assert array == ShapeArray(region, 512, floats(10**10))
+    assert storage.read(array) == floats(10**10)
+
+
+def test_a_region_of_shapes_holds_what_is_inside_it():
+    first, second = (ShapeStorage().open(4096) for _ in range(2))
+
+    assert first.holds(first.array(3584, floats(128)))
+    assert not first.holds(first.array(3584, floats(129)))
+    assert not first.holds(first.array(-4, floats(1)))
+    assert not first.holds(second.array(0, floats(1)))
