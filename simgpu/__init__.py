@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from simgpu.errors import (
+    CardsError,
+    DeviceMismatchError,
     DeviceNameError,
     DeviceScopeError,
     ExecutionError,
@@ -27,12 +29,29 @@ from simgpu.errors import (
     ModelFileError,
     OutOfDeviceMemory,
     PlacementError,
+    RuntimeClosedError,
+    RuntimeStartedError,
     ScenarioError,
     SimgpuError,
     UnknownOperation,
 )
 
 if TYPE_CHECKING:
+    from simgpu import config, debugging
+    from simgpu.arrays import (
+        Array,
+        Function,
+        Recording,
+        Runtime,
+        Variable,
+        constant,
+        current_runtime,
+        default_runtime,
+        device,
+        function,
+        record,
+        set_default_runtime,
+    )
     from simgpu.costs import Cost, CostModel, Roofline
     from simgpu.environment import visible_machine
     from simgpu.execution import execute
@@ -53,14 +72,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agreement",
+    "Array",
+    "CardsError",
     "Constant",
     "Cost",
     "CostModel",
     "Data",
+    "DeviceMismatchError",
     "DeviceNameError",
     "DeviceScopeError",
     "DeviceSpec",
     "ExecutionError",
+    "Function",
     "Graph",
     "GraphBuilder",
     "GraphError",
@@ -77,9 +100,13 @@ __all__ = [
     "OutOfDeviceMemory",
     "Placement",
     "PlacementError",
+    "Recording",
     "Roofline",
     "Rule",
     "RunResult",
+    "Runtime",
+    "RuntimeClosedError",
+    "RuntimeStartedError",
     "Scenario",
     "ScenarioError",
     "SimgpuError",
@@ -88,16 +115,26 @@ __all__ = [
     "Trace",
     "Uniform",
     "UnknownOperation",
+    "Variable",
     "__version__",
     "add_operation",
     "chrome_trace",
     "compare",
+    "config",
+    "constant",
+    "current_runtime",
+    "debugging",
+    "default_runtime",
+    "device",
     "execute",
+    "function",
     "load_scenario",
     "make_feeds",
     "place",
     "read_onnx",
+    "record",
     "run",
+    "set_default_runtime",
     "simulate",
     "time_breakdown",
     "visible_machine",
@@ -105,6 +142,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "simgpu": "config debugging",
+    "simgpu.arrays": "Array Function Recording Runtime Variable constant current_runtime default_runtime device "
+    "function record set_default_runtime",
     "simgpu.costs": "Cost CostModel Roofline",
     "simgpu.environment": "visible_machine",
     "simgpu.execution": "execute",
@@ -130,6 +170,8 @@ def __getattr__(name: str) -> Any:
         from simgpu.cli.version import installed_version
 
         value: Any = installed_version()
+    elif _HOME_OF.get(name) == "simgpu":  # a module
+        value = import_module(f"simgpu.{name}")
     elif name in _HOME_OF:
         value = getattr(import_module(_HOME_OF[name]), name)
     else:

@@ -45,6 +45,22 @@ class ScenarioError(SimgpuError, ValueError):
     """A scenario file that is not valid; the message starts with file, line and column."""
 
 
+class DeviceMismatchError(SimgpuError, ValueError):
+    """An operation whose inputs are on different devices, under rules that do not copy them."""
+
+
+class RuntimeClosedError(SimgpuError, RuntimeError):
+    """A runtime that has been closed, or an array whose memory has been freed."""
+
+
+class RuntimeStartedError(SimgpuError, RuntimeError):
+    """A setting that must be made before the first use of a runtime, made after it."""
+
+
+class CardsError(SimgpuError, RuntimeError):
+    """The ledger of cards that programs share cannot be used."""
+
+
 class PlacementError(SimgpuError, ValueError):
     """A placement request that cannot be met (TensorFlow: InvalidArgumentError)."""
 

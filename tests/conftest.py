@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # No deadlines: wall-clock time on a busy machine says nothing about the code. In CI every run draws the same examples.

@@ -83,11 +83,11 @@ def simulate(
     placement: Decisions = False,
 ) -> None:
     """Predict how long a model takes on a machine, without a scenario file."""
-    from simgpu.cli.commands import Output, model_scenario, run_scenario
+    from simgpu.cli.commands import ModelChoice, Output, simulate_model
 
     changes = {"soft": soft, "kernels": kernels, "seed": seed, "links": links}
-    scenario = model_scenario(model, machine, batch=batch, weights=weights, changes=changes)
-    raise typer.Exit(run_scenario(scenario, "simulate", Output(json, trace, placement)))
+    choice = ModelChoice(model, machine, batch, weights, changes)
+    raise typer.Exit(simulate_model(choice, Output(json, trace, placement)))
 
 
 @app.command()
@@ -101,17 +101,35 @@ def place(
     placement: Decisions = False,
 ) -> None:
     """Show on which device each operation of a model goes, and why."""
-    from simgpu.cli.commands import Output, model_scenario, show_placement
+    from simgpu.cli.commands import ModelChoice, Output, place_model
 
-    scenario = model_scenario(model, machine, batch=batch, weights="random", changes={"soft": soft, "kernels": kernels})
-    show_placement(scenario, Output(json, None, placement))
+    choice = ModelChoice(model, machine, batch, "random", {"soft": soft, "kernels": kernels})
+    place_model(choice, Output(json, None, placement))
 
 
 @app.command()
 def machines(
-    name: Annotated[str | None, typer.Argument(help="A part or a box; without it, all of them.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A part, a box, or a machine such as '2 x t4'; without it, all parts.")
+    ] = None,
 ) -> None:
-    """List the parts and boxes of the catalog, or show one with every figure and its source."""
+    """List the parts and boxes of the catalog, or show one with every figure; or the links of a machine."""
     from simgpu.cli.machines import show_machines
 
     show_machines(name)
+
+
+@app.command()
+def smi(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    seconds: Annotated[float | None, typer.Argument(help="Seconds between two views; default 1.")] = None,
+    json: Json = False,
+) -> None:
+    """Show who holds how much memory of which card, as nvidia-smi does: cards, programs, logical devices."""
+    from simgpu.cli.smi import show_cards
+
+    show_cards(watch=watch, seconds=seconds, json=json)
+
+
+for _command in app.registered_commands:  # whole in the list of commands; without this they are cut at a width
+    _command.short_help = (_command.callback.__doc__ or "").partition("\n")[0] if _command.callback else None

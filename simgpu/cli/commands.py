@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from simgpu.cli.console import progress, show
-from simgpu.environment import visible_machine
-from simgpu.errors import InvalidValue
+from simgpu.cli.words import words_of_the_command_line
+from simgpu.environment import visibility_note, visible_machine
+from simgpu.errors import InvalidValue, MachineError, OutOfDeviceMemory, PlacementError
 from simgpu.machine import Machine
-from simgpu.report import placement_json, placement_report, result_json, run_report, write_chrome_trace
+from simgpu.report import placement_json, placement_report, result_json, run_report, trace_path, write_chrome_trace
 from simgpu.scenario import OnnxModel, Scenario, load_scenario
+from simgpu.scenario.schema import LARGEST_SEED
 from simgpu.session import Engine, RunResult, place_scenario
 from simgpu.session import run as run_engines
 
 _PARTS = {"soft": "placement", "kernels": "placement", "storage": "execution", "links": "simulation"}
+_SCENARIO_SUFFIXES = (".yaml", ".yml")
 DISAGREEMENT = 1
 
 
@@ -29,40 +33,52 @@ class Output:
     decisions: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model and a machine as they are named on the command line, and the options that were given."""
+
+    model: str
+    machine: str
+    batch: int | None
+    weights: str
+    changes: Mapping[str, Any]
+
+
 def run_file(path: str, engine: str, changes: Mapping[str, Any], output: Output) -> int:
     """Run a scenario file, changed by the options that were given, and return the exit status."""
-    scenario = changed(load_scenario(path), changes)
-    scenario = replace(scenario, machine=visible_machine(scenario.machine))
-    return run_scenario(scenario if scenario.name else replace(scenario, name=path), engine, output)
+    with words_of_the_command_line(of_a_scenario=True):
+        _refuse_model(path)
+        scenario = seen_from_here(changed(load_scenario(path), changes))
+        return _run_scenario(scenario if scenario.name else replace(scenario, name=path), engine, output)
 
 
-def run_scenario(scenario: Scenario, engine: str, output: Output) -> int:
-    """Run a scenario, report, and return the exit status. Raises OutOfDeviceMemory after the report."""
-    with progress() as on_progress:
-        result = run_engines(scenario, engine=cast(Engine, engine), on_progress=on_progress)
-    _report(result, output)
-    if result.shortage is not None:
-        raise result.shortage
-    return 0 if result.is_success else DISAGREEMENT
+def simulate_model(choice: ModelChoice, output: Output) -> int:
+    """Simulate a model on a machine, and return the exit status."""
+    with words_of_the_command_line(of_a_scenario=False):
+        return _run_scenario(model_scenario(choice, "simgpu run {}"), "simulate", output)
 
 
-def show_placement(scenario: Scenario, output: Output) -> None:
-    """Place a scenario and show where everything is."""
-    placement = place_scenario(scenario)
-    if output.json:
-        _print_json(placement_json(scenario, placement, decisions=output.decisions))
-    else:
-        show(placement_report(scenario, placement, decisions=output.decisions))
+def place_model(choice: ModelChoice, output: Output) -> None:
+    """Place a model on a machine, and show where everything is."""
+    with words_of_the_command_line(of_a_scenario=False):
+        scenario = model_scenario(choice, "simgpu run {} --engine simulate --placement")
+        with _hint_at_hidden_gpus(scenario):
+            placement = place_scenario(scenario)
+        if output.json:
+            _print_json(placement_json(scenario, placement, decisions=output.decisions))
+        else:
+            show(placement_report(scenario, placement, decisions=output.decisions))
 
 
-def model_scenario(
-    model: str, machine: str, *, batch: int | None, weights: str, changes: Mapping[str, Any]
-) -> Scenario:
-    """Return the scenario of a model and a machine that are named on the command line."""
-    if weights not in ("given", "random"):
-        raise InvalidValue(f"--weights {weights!r} is not one of given, random")
-    source = OnnxModel(model, batch, cast(Any, weights))
-    return changed(Scenario(visible_machine(Machine(machine)), source, name=f"{model} on {machine}"), changes)
+def model_scenario(choice: ModelChoice, instead: str) -> Scenario:
+    """Return the scenario of a model and a machine. `instead` is the command for a scenario file in their place."""
+    if choice.model.lower().endswith(_SCENARIO_SUFFIXES):
+        raise InvalidValue(f"{choice.model} is a scenario, not a model; run it: {instead.format(choice.model)}")
+    if choice.weights not in ("given", "random"):
+        raise InvalidValue(f"--weights {choice.weights!r} is not one of given, random")
+    source = OnnxModel(choice.model, choice.batch, cast(Any, choice.weights))
+    scenario = Scenario(Machine(choice.machine), source, name=f"{choice.model} on {choice.machine}")
+    return seen_from_here(changed(scenario, choice.changes))
 
 
 def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -76,13 +92,76 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         )
     if scenario.seed < 0:
         raise InvalidValue(f"--seed {scenario.seed} is negative; a seed is 0 or more")
+    if scenario.seed > LARGEST_SEED:
+        raise InvalidValue(f"--seed is more than {LARGEST_SEED}, the largest seed")
     return scenario
 
 
-def _report(result: RunResult, output: Output) -> None:
+def seen_from_here(scenario: Scenario) -> Scenario:
+    """Return a scenario with its machines as the CUDA variables of this process leave them."""
+    machine = visible_machine(scenario.machine)
+    note = visibility_note(scenario.machine, machine)
+    options = scenario.simulation
+    if options.machine is not None:
+        seen = visible_machine(options.machine)
+        note = note or visibility_note(options.machine, seen)
+        options = replace(options, machine=seen)
+    return replace(scenario, machine=machine, simulation=options, environment=note)
+
+
+def _refuse_model(path: str) -> None:
+    """Refuse a model in the place of a scenario, and say which command takes it."""
+    if path.lower().endswith(".onnx"):
+        raise InvalidValue(
+            f"{path} is a model, not a scenario; name a machine too: simgpu simulate {path} --machine t4"
+        )
+
+
+def _run_scenario(scenario: Scenario, engine: str, output: Output) -> int:
+    """Run a scenario, report, and return the exit status. Raises OutOfDeviceMemory after the report."""
     if output.trace is not None:
-        traces = [trace for trace in (result.predicted, result.executed) if trace is not None]
-        write_chrome_trace(output.trace, *traces)
+        trace_path(output.trace)
+    with _hint_at_hidden_gpus(scenario), progress() as on_progress:
+        result = run_engines(scenario, engine=cast(Engine, engine), on_progress=on_progress)
+    failure = _write_trace(result, output.trace)
+    _report(result, output)
+    if failure is not None:
+        raise failure
+    if result.shortage is not None:
+        raise _shortage(result, result.shortage)
+    return 0 if result.is_success else DISAGREEMENT
+
+
+@contextmanager
+def _hint_at_hidden_gpus(scenario: Scenario) -> Iterator[None]:
+    """Add to a refusal of devices that the environment has hidden or renumbered some."""
+    try:
+        yield
+    except (MachineError, PlacementError) as error:
+        if scenario.environment:
+            error.add_note(scenario.environment)
+        raise
+
+
+def _write_trace(result: RunResult, path: str | None) -> InvalidValue | None:
+    """Write the trace file if one is wanted. A failure is for later: the report must not be lost with it."""
+    if path is None:
+        return None
+    try:
+        write_chrome_trace(path, *(trace for trace in (result.predicted, result.executed) if trace is not None))
+    except InvalidValue as error:
+        return error
+    return None
+
+
+def _shortage(result: RunResult, error: OutOfDeviceMemory) -> OutOfDeviceMemory:
+    """Return the error, which says so if only the simulation ran out of memory where both engines were asked for."""
+    if result.shortage_engine == "simulate" and (result.executed is not None or result.not_executed):
+        return OutOfDeviceMemory(f"in the simulation, {error}", error.shortage)
+    return error
+
+
+def _report(result: RunResult, output: Output) -> None:
     if output.json:
         _print_json(result_json(result, decisions=output.decisions))
     else:

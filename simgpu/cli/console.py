@@ -20,10 +20,18 @@ _WIDTH_OF_FILES = 160
 _SECONDS_BETWEEN_LINES = 5.0
 
 
+class _Console(Console):
+    """A console that leaves it to the caller what a broken pipe means; rich would end the process with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass the BrokenPipeError on, which is being handled when this is called."""
+        raise
+
+
 def show(parts: Iterable[Table | str]) -> None:
     """Print tables, and lines that are never wrapped."""
     is_terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if is_terminal else _WIDTH_OF_FILES, highlight=False)
+    console = _Console(file=sys.stdout, width=None if is_terminal else _WIDTH_OF_FILES, highlight=False)
     for part in parts:
         if isinstance(part, str):
             console.print(part, soft_wrap=True, markup=False, emoji=False)
@@ -38,7 +46,7 @@ def progress() -> Iterator[OnProgress]:
         yield _plain_lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bars:
+    with Progress(*columns, console=_Console(file=sys.stderr), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(stage: str, done: int, total: int) -> None:

@@ -31,7 +31,7 @@ class ProgramArrays:
             return
         spec = self.program.buffers[buffer]
         tensor = self.program.placement.graph.tensor_spec(spec.tensor)
-        self.arrays[buffer] = self.regions[spec.device].array(block.offset, tensor)
+        self.arrays[buffer] = self.regions[spec.device].arrays(tensor)(block.offset)
 
     def fill_variable(self, buffer: int) -> None:
         """Give a variable its first value. Raises ExecutionError, which names the variable."""

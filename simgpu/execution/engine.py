@@ -44,14 +44,15 @@ def execute(
     program = lower(placement)
     store = _storage(storage)
     feeds = {} if store.name == "shape" and not feeds else checked_feeds(placement.graph, feeds or {})
-    with Progress(program, "execute", "wall") as progress, Workers(placement.machine) as workers:
+    with Progress(program, "execute", "wall") as progress, Workers(placement.machine, store.enter_thread) as workers:
         run = _Execution(program, progress, workers, ProgramArrays(program, store, feeds), on_progress)
         if follow is None:
             run.as_ready()
         else:
             run.in_order_of(follow)
-    names = [placement.graph.tensor_name(tensor) for tensor in placement.graph.fetches]
-    return dict(zip(names, (run.arrays.results[t] for t in placement.graph.fetches), strict=True)), progress.trace
+    graph = placement.graph
+    results = {name: run.arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}
+    return results, progress.trace
 
 
 def _storage(storage: str | Storage) -> Storage:
@@ -117,7 +118,7 @@ class _Execution:
         ready = self.progress.begin()
         for buffer in self.program.residents:
             self.arrays.grant(buffer, self.progress.blocks[buffer])
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2, initializer=self.arrays.storage.enter_thread) as pool:
             list(pool.map(self.arrays.fill_variable, self.program.residents))
         self.workers.start_clock()
         return ready

@@ -31,7 +31,8 @@ class Done(NamedTuple):
 class Workers:
     """The threads of one run. Leaving the context waits for those that are busy and ends all of them."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, enter_thread: Callable[[], None]) -> None:
+        self._enter_thread = enter_thread
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._machine = machine
@@ -80,7 +81,7 @@ class Workers:
 
     def _submit(self, lane: str, width: int, task: int, work: Callable[[], None]) -> None:
         if lane not in self._pools:
-            self._pools[lane] = ThreadPoolExecutor(width, thread_name_prefix=f"simgpu {lane}")
+            self._pools[lane] = ThreadPoolExecutor(width, f"simgpu {lane}", self._enter_thread)
         self._pools[lane].submit(self._do, task, work)
 
     def _do(self, task: int, work: Callable[[], None]) -> None:

@@ -42,7 +42,7 @@ class GraphBuilder:
 
     _nodes: dict[str, _Node] = field(default_factory=dict)
     _scopes: list[str | None] = field(default_factory=list)
-    _fetches: list[Tensor | str] = field(default_factory=list)
+    _fetches: list[tuple[str, Tensor | str]] = field(default_factory=list)
     _names_tried: dict[str, int] = field(default_factory=dict)
 
     def add(
@@ -64,8 +64,10 @@ class GraphBuilder:
         in `colocate_with` takes the place of the scopes.
         """
         name = self._unused_name(type) if name is None else name
-        if not name or name in self._nodes:
-            raise GraphError(f"operation {name!r} ({type}) is there already; every operation needs a name of its own")
+        self._check_name(name, type)
+        for what, names in (("colocate_with", colocate_with), ("control_inputs", control_inputs)):
+            if isinstance(names, str):
+                raise GraphError(f"operation {name!r}: {what} is the text {names!r}; give a list of names")
         self._nodes[name] = _Node(
             name=name,
             type=type,
@@ -89,35 +91,15 @@ class GraphBuilder:
         finally:
             self._scopes.pop()
 
-    def fetch(self, *tensors: Tensor | str) -> None:
-        """Have these tensors returned to the caller of a run."""
-        self._fetches.extend(tensors)
+    def fetch(self, *tensors: Tensor | str, **named: Tensor | str) -> None:
+        """Have these tensors returned to the caller of a run, under the names given or under their own."""
+        self._fetches += [(_own_name(tensor), tensor) for tensor in tensors]
+        self._fetches += named.items()
 
     def build(self) -> Graph:
         """Make the graph. Raises GraphError for an unknown input, a slot that is not there, or a cycle."""
         nodes = list(self._nodes.values())
-        index = {node.name: position for position, node in enumerate(nodes)}
-        first_tensor, producers = [0], []
-        for position, node in enumerate(nodes):
-            producers += [position] * len(node.specs)
-            first_tensor.append(len(producers))
-
-        def number(reference: Tensor | str, reader: str) -> int:
-            name, slot = _split_reference(reference, index)
-            if name not in index:
-                raise GraphError(f"{reader} reads {name!r}, but the graph has no such operation")
-            count = len(nodes[index[name]].specs)
-            if slot >= count:
-                raise GraphError(
-                    f"{reader} reads output {slot} of {name!r}, which has {count} outputs (numbered from 0)"
-                )
-            return first_tensor[index[name]] + slot
-
-        def control(name: str, reader: str) -> int:
-            if name not in index:
-                raise GraphError(f"{reader} waits for {name!r}, but the graph has no such operation")
-            return index[name]
-
+        numbers = _Numbers(nodes)
         graph = Graph(
             GraphData(
                 names=[node.name for node in nodes],
@@ -125,19 +107,23 @@ class GraphBuilder:
                 attributes=[node.attributes for node in nodes],
                 devices=[node.device for node in nodes],
                 colocations=[node.colocation for node in nodes],
-                inputs=[tuple(number(ref, f"operation {node.name!r}") for ref in node.inputs) for node in nodes],
-                control_inputs=[
-                    tuple(control(name, f"operation {node.name!r}") for name in dict.fromkeys(node.control_inputs))
-                    for node in nodes
-                ],
-                first_tensor=first_tensor,
+                inputs=[numbers.inputs(node) for node in nodes],
+                control_inputs=[numbers.control_inputs(node) for node in nodes],
+                first_tensor=numbers.first_tensor,
                 specs=[spec for node in nodes for spec in node.specs],
-                producers=producers,
-                fetches=tuple(number(ref, "a fetch") for ref in self._fetches),
+                producers=numbers.producers,
+                fetches=tuple(numbers.tensor(reference, "a fetch") for _, reference in self._fetches),
+                fetch_names=tuple(name for name, _ in self._fetches),
             )
         )
         _refuse_cycles(graph)
         return graph
+
+    def _check_name(self, name: str, type: str) -> None:
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise GraphError(f"a {type} operation is called {name!r}; a name is printable text and not empty")
+        if name in self._nodes:
+            raise GraphError(f"operation {name!r} ({type}) is there already; every operation needs a name of its own")
 
     def _unused_name(self, type: str) -> str:
         while True:
@@ -153,6 +139,52 @@ class GraphBuilder:
         partners = (self._nodes[name].device for name in colocate_with if name in self._nodes)
         of_partner = next(filter(None, partners), "")
         return of_partner if of_partner and not device else str(merge_scopes([*self._scopes, device]))
+
+
+class _Numbers:
+    """Numbers operations and tensors, and finds those that references mean."""
+
+    def __init__(self, nodes: Sequence[_Node]) -> None:
+        self._nodes = nodes
+        self._index = {node.name: position for position, node in enumerate(nodes)}
+        self.first_tensor = [0]
+        self.producers: list[int] = []
+        for position, node in enumerate(nodes):
+            self.producers += [position] * len(node.specs)
+            self.first_tensor.append(len(self.producers))
+            self._refuse_names_of_outputs(node)
+
+    def inputs(self, node: _Node) -> tuple[int, ...]:
+        return tuple(self.tensor(reference, f"operation {node.name!r}") for reference in node.inputs)
+
+    def control_inputs(self, node: _Node) -> tuple[int, ...]:
+        for name in node.control_inputs:
+            if name not in self._index:
+                raise GraphError(f"operation {node.name!r} waits for {name!r}, but the graph has no such operation")
+        return tuple(self._index[name] for name in dict.fromkeys(node.control_inputs))
+
+    def _refuse_names_of_outputs(self, node: _Node) -> None:
+        for slot in range(1, len(node.specs)):
+            if f"{node.name}:{slot}" in self._index:
+                raise GraphError(
+                    f"operation '{node.name}:{slot}' is called as output {slot} of {node.name!r}; give it another name"
+                )
+
+    def tensor(self, reference: Tensor | str, reader: str) -> int:
+        name, slot = _split_reference(reference, self._index)
+        if name not in self._index:
+            raise GraphError(f"{reader} reads {name!r}, but the graph has no such operation")
+        position = self._index[name]
+        count = len(self._nodes[position].specs)
+        if slot >= count:
+            raise GraphError(f"{reader} reads output {slot} of {name!r}, which has {count} outputs (numbered from 0)")
+        return self.first_tensor[position] + slot
+
+
+def _own_name(reference: Tensor | str) -> str:
+    if isinstance(reference, str):
+        return reference
+    return f"{reference.operation}:{reference.slot}" if reference.slot else reference.operation
 
 
 def _split_reference(reference: Tensor | str, names: Collection[str]) -> tuple[str, int]:

@@ -6,7 +6,7 @@ A graph says what is computed and which devices were requested. It knows nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,10 @@ BACK_EDGE_SOURCE = "NextIteration"
 
 @dataclass(frozen=True, slots=True)
 class GraphData:
-    """The lists behind a graph. `first_tensor[i]:first_tensor[i + 1]` are the output tensors of operation i."""
+    """The lists behind a graph. `first_tensor[i]:first_tensor[i + 1]` are the output tensors of operation i.
+
+    `fetch_names` are the names under which the caller gets the fetched tensors.
+    """
 
     names: list[str]
     types: list[str]
@@ -32,7 +35,8 @@ class GraphData:
     first_tensor: list[int]
     specs: list[TensorSpec]
     producers: list[int]
-    fetches: tuple[int, ...] = field(default=())
+    fetches: tuple[int, ...] = ()
+    fetch_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,11 @@ class Graph:
     def fetches(self) -> tuple[int, ...]:
         """Tensors that the caller gets back, in order."""
         return self.data.fetches
+
+    @property
+    def fetch_names(self) -> tuple[str, ...]:
+        """Names of the fetched tensors, in order."""
+        return self.data.fetch_names
 
     def tensor_spec(self, tensor: int) -> TensorSpec:
         """Return shape and dtype of a tensor."""

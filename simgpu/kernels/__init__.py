@@ -1,5 +1,7 @@
 """What each operation is: its result shapes, its work, its array code, and on which kinds of device it can run."""
 
+from simgpu.kernels.array_api.keys import key_attribute
+from simgpu.kernels.array_api.promotion import integer_range
 from simgpu.kernels.dtypes import array_dtype
 from simgpu.kernels.kernel import Kernel, KernelSet
 from simgpu.kernels.rules import Attributes, OperationRule, Work
@@ -17,6 +19,8 @@ __all__ = [
     "add_operation",
     "array_dtype",
     "infer",
+    "integer_range",
+    "key_attribute",
     "kernel_set",
     "rule",
     "work",

@@ -15,6 +15,7 @@ FLOAT = HALF | {"float32", "float64"}
 SIGNED = frozenset({"int8", "int16", "int32", "int64"})
 NUMERIC = FLOAT | INTEGER_DTYPES
 BOOL = frozenset({"bool"})
+COMPLEX = frozenset({"complex64", "complex128"})
 INDEX = frozenset({"int32", "int64"})
 ANY = frozenset(ITEM_BYTES)
 NOT_IN_ARRAYS = frozenset({"string", "resource", "variant"})

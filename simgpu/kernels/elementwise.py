@@ -79,7 +79,8 @@ def _infer_where(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...
     return (TensorSpec(broadcast_shape([spec.shape for spec in inputs]), one_dtype(inputs[1:])),)
 
 
-def _where(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+def where(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+    """Take elements of the second input where the first is true, and of the third elsewhere. They may be scalars."""
     condition, chosen, other = inputs
     xp.copyto(outputs[0], other)
     xp.copyto(outputs[0], chosen, where=condition)
@@ -181,5 +182,5 @@ ROWS = (
     _truth("Or", "logical_or", BOOL, tensorflow="LogicalOr"),
     _truth("Xor", "logical_xor", BOOL, tensorflow="NotEqual"),
     _unary("Not", "logical_not", BOOL, tensorflow="LogicalNot"),
-    row("Where", _infer_where, _where, inputs=3, accepts=(BOOL, ARRAYS), flop=ONE_EACH, tensorflow="SelectV2"),
+    row("Where", _infer_where, where, inputs=3, accepts=(BOOL, ARRAYS), flop=ONE_EACH, tensorflow="SelectV2"),
 )

@@ -50,13 +50,17 @@ def _gemm(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: At
 
 
 def _infer_matmul(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
-    left, right = inputs[0].shape, inputs[1].shape
+    return (TensorSpec(product_shape(inputs[0].shape, inputs[1].shape), one_dtype(inputs)),)
+
+
+def product_shape(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a matrix product: leading dimensions broadcast, and a vector loses its dimension."""
     if not left or not right:
         raise GraphError("needs at least one dimension in each input")
     if left[-1] != _inner(right):
         raise GraphError(f"cannot multiply {left} by {right}: {left[-1]} meets {_inner(right)}")
     batch = broadcast_shape([left[:-2], right[:-2]])
-    return (TensorSpec((*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())), one_dtype(inputs)),)
+    return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
 
 
 def _inner(right: tuple[int, ...]) -> int:
@@ -67,7 +71,8 @@ def _flop_matmul(inputs: Specs, outputs: Specs, attributes: Attributes) -> int:
     return 2 * outputs[0].size * inputs[0].shape[-1]
 
 
-def _matmul(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+def matmul(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+    """Multiply matrices."""
     xp.matmul(inputs[0], inputs[1], out=outputs[0])
 
 
@@ -85,7 +90,7 @@ ROWS = (
     row(
         "MatMul",
         _infer_matmul,
-        through_single(_matmul),
+        through_single(matmul),
         inputs=2,
         accepts=(NUMERIC,),
         flop=_flop_matmul,

@@ -21,7 +21,8 @@ def _infer_cast(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]
     return (TensorSpec(inputs[0].shape, require(attributes, "dtype")),)
 
 
-def _cast(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+def cast(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+    """Copy the elements into the dtype of the output."""
     xp.copyto(outputs[0], inputs[0], casting="unsafe")
 
 
@@ -30,14 +31,19 @@ def copy(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Att
     xp.copyto(outputs[0], inputs[0].reshape(outputs[0].shape))
 
 
+def joined_shape(shapes: Sequence[tuple[int, ...]], axis: int) -> tuple[int, ...]:
+    """Return the shape of arrays put one after another along an axis, which counts from the front."""
+    if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) > 1 or len(set(map(len, shapes))) > 1:
+        raise GraphError(f"its inputs differ in more than axis {axis}")
+    joined = sum(shape[axis] for shape in shapes)
+    return (*shapes[0][:axis], joined, *shapes[0][axis + 1 :])
+
+
 def _infer_concat(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
     shapes = [spec.shape for spec in inputs]
     require(attributes, "axis")
     axis = axis_of(attributes, None, len(shapes[0]))
-    if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) > 1 or len(set(map(len, shapes))) > 1:
-        raise GraphError(f"its inputs differ in more than axis {axis}")
-    joined = sum(shape[axis] for shape in shapes)
-    return (TensorSpec((*shapes[0][:axis], joined, *shapes[0][axis + 1 :]), one_dtype(inputs)),)
+    return (TensorSpec(joined_shape(shapes, axis), one_dtype(inputs)),)
 
 
 def _concat(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
@@ -163,7 +169,7 @@ def _infer_tile(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]
     return (TensorSpec(tuple(map(math.prod, zip(shape, repeats, strict=True))), inputs[0].dtype),)
 
 
-def _tile(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+def tile(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
     """Split each axis of the output into (repeats, size); then one broadcast copy fills it."""
     x, y = inputs[0], outputs[0]
     pairs = [pair for repeat, size in zip(attributes["repeats"], x.shape, strict=True) for pair in (repeat, size)]
@@ -176,14 +182,14 @@ def _moving(name: str, infer: Any, compute: Compute, attributes: str, tensorflow
 
 
 ROWS = (
-    _moving("Cast", _infer_cast, _cast, "dtype saturate"),
+    _moving("Cast", _infer_cast, cast, "dtype saturate"),
     _moving("Identity", same, copy, ""),
     _moving("Transpose", _infer_transpose, _transpose, "perm"),
     _moving("Slice", _infer_slice, _slice, "starts ends axes steps", "StridedSlice"),
     _moving("Pad", _infer_pad, _pad, "mode pads value", "Pad"),
     _moving("Split", _infer_split, _split, "axis split num_outputs", "SplitV"),
     _moving("Expand", _infer_expand, _expand, "shape", "BroadcastTo"),
-    _moving("Tile", _infer_tile, _tile, "repeats"),
+    _moving("Tile", _infer_tile, tile, "repeats"),
     row("Concat", _infer_concat, _concat, inputs=(1, None), attributes="axis", tensorflow="ConcatV2"),
     row(
         "Gather",

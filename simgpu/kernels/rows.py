@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from simgpu.errors import GraphError
+from simgpu.errors import ExecutionError, GraphError
 from simgpu.graph import TensorSpec
 from simgpu.kernels.dtypes import ANY
-from simgpu.kernels.rules import Attributes, Compute, Infer, OperationRule, Specs
+from simgpu.kernels.rules import Attributes, Compute, ComputeDynamic, Infer, OperationRule, Specs
 
 CountFlop = Callable[[Specs, Specs, Attributes], int]
 Accepts = Sequence[frozenset[str]]
@@ -52,6 +52,7 @@ def row(
     accepts: Accepts = (ANY,),
     attributes: str = "",
     flop: CountFlop = no_flop,
+    function: str = "",
 ) -> OperationRule:
     """Return the rule of one operation.
 
@@ -59,9 +60,43 @@ def row(
     """
     fewest, most = (inputs, inputs) if isinstance(inputs, int) else inputs
     signature = Signature(name, fewest, most, tuple(accepts), frozenset(attributes.split()))
-    return OperationRule(
-        name=name, infer=partial(_infer, signature, infer), count_flop=flop, compute=compute, tensorflow=tensorflow
-    )
+    checked = partial(_infer, signature, infer)
+    return OperationRule(name, checked, count_flop=flop, compute=compute, tensorflow=tensorflow, function=function)
+
+
+def dynamic_row(name: str, check: Infer, compute: ComputeDynamic, **options: Any) -> OperationRule:
+    """Return the rule of an operation whose result shapes depend on values; `options` are those of `row`.
+
+    `check` raises GraphError where the inputs do not fit; what it returns is not used.
+    """
+
+    def infer(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
+        check(inputs, attributes)
+        raise GraphError(
+            "the shape of its result depends on the values of its inputs, and there are none here (a graph or the "
+            "storage `shape` has none); run it on storage with values"
+        )
+
+    return replace(row(name, infer, partial(_write_dynamic, name, compute), **options), compute_dynamic=compute)
+
+
+def _write_dynamic(
+    name: str,
+    compute: ComputeDynamic,
+    xp: Any,
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    attributes: Attributes,
+) -> None:
+    results = compute(xp, inputs, attributes)
+    found, expected = [y.shape for y in results], [y.shape for y in outputs]
+    if found != expected:
+        raise ExecutionError(
+            f"{name} gave results of shapes {found}, but there is room for {expected}; its inputs have other values "
+            "than those from which the shapes were learned"
+        )
+    for y, result in zip(outputs, results, strict=True):
+        xp.copyto(y, result)
 
 
 def _infer(signature: Signature, infer: Infer, inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:

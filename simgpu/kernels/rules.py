@@ -17,6 +17,8 @@ Infer = Callable[[Specs, Attributes], tuple[TensorSpec, ...]]
 """Result shapes and dtypes from those of the inputs. Raises GraphError where they do not fit."""
 Compute = Callable[[Any, Sequence[Any], Sequence[Any], Attributes], None]
 """(array module, inputs, outputs, attributes): writes into the outputs, which are preallocated and contiguous."""
+ComputeDynamic = Callable[[Any, Sequence[Any], Attributes], tuple[Any, ...]]
+"""(array module, inputs, attributes): returns new arrays, for results whose shapes depend on values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class OperationRule:
 
     `tensorflow` names the TensorFlow operation whose kernels decide where this one can run on the kernel set
     `tensorflow`. `count_flop` gives FLOP; bytes follow from the shapes.
+
+    Where shapes depend on values, `compute_dynamic` gives the results as new arrays, `infer` always raises GraphError,
+    and `compute` writes into outputs of the shapes that came out before. `function` names the function of the array
+    module that is all of the array code, if one is: it takes the inputs and then the output.
     """
 
     name: str
@@ -43,6 +49,8 @@ class OperationRule:
     count_flop: Callable[[Specs, Specs, Attributes], int]
     compute: Compute
     tensorflow: str
+    compute_dynamic: ComputeDynamic | None = None
+    function: str = ""
 
     def work(self, inputs: Specs, outputs: Specs, attributes: Attributes) -> Work:
         """Return FLOP and bytes of one execution."""

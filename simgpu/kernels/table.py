@@ -14,6 +14,7 @@ from simgpu.errors import UnknownOperation
 from simgpu.graph import GraphBuilder, Operation, Tensor, TensorSpec
 from simgpu.kernels import (
     activation,
+    array_api,
     convolution,
     elementwise,
     linear,
@@ -22,12 +23,15 @@ from simgpu.kernels import (
     pooling,
     reduction,
     reshaping,
+    sampling,
     sources,
+    strings,
 )
 from simgpu.kernels.rules import Attributes, OperationRule, Specs, Work
 
 _KINDS = (
     activation,
+    array_api,
     convolution,
     elementwise,
     linear,
@@ -36,11 +40,16 @@ _KINDS = (
     pooling,
     reduction,
     reshaping,
+    sampling,
     sources,
+    strings,
 )
 
 OPERATIONS: Mapping[str, OperationRule] = MappingProxyType({rule.name: rule for kind in _KINDS for rule in kind.ROWS})
-"""Every operation that is known, by its type. Names and meaning are those of ONNX."""
+"""Every operation that is known, by its type. Names and meaning are those of ONNX, or of the array API standard.
+
+ONNX's begin with a capital letter, the standard's with a small one.
+"""
 
 
 def rule(type: str) -> OperationRule:
@@ -87,6 +96,8 @@ def add_operation(
 
 
 def _nearest(type: str) -> str:
-    lowered = {name.lower(): name for name in OPERATIONS}
-    near = [lowered[name] for name in difflib.get_close_matches(type.lower(), lowered)]
+    lowered: dict[str, list[str]] = {}
+    for name in OPERATIONS:
+        lowered.setdefault(name.lower(), []).append(name)
+    near = [name for match in difflib.get_close_matches(type.lower(), lowered) for name in sorted(lowered[match])]
     return f"near it: {', '.join(near)}" if near else f"known are {', '.join(sorted(OPERATIONS))}"

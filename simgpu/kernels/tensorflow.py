@@ -117,7 +117,11 @@ def _types(operation: Operation, target: TensorFlowOperation, is_ours: bool) -> 
 
 
 def _carried(operation: Operation, target: TensorFlowOperation, is_ours: bool) -> Any:
-    """Return a function from a type attribute to the dtype of the tensors that carry it, or its default."""
+    """Return a function from a type attribute to the dtype of the tensors that carry it, or its default.
+
+    An operation of ours may hold as an attribute what is a tensor in TensorFlow, such as a shape: no dtype is asked of
+    that.
+    """
     inputs, outputs = operation.input_specs, operation.output_specs
     slots = [
         *zip(_arguments(target.inputs, len(inputs), is_ours), inputs, strict=True),
@@ -125,9 +129,11 @@ def _carried(operation: Operation, target: TensorFlowOperation, is_ours: bool) -
     ]
     dtypes = {argument.attribute: spec.dtype for argument, spec in reversed(slots) if argument is not None}
     anything = next((spec.dtype for spec in (*inputs, *outputs)), "float32")
+    left_out = {argument.attribute for argument in target.inputs[len(inputs) :]}
 
     def carried(attribute: str) -> tuple[str, ...]:
-        return (dtypes.get(attribute) or tensorflow_table().defaults.get(attribute, anything),)
+        dtype = dtypes.get(attribute) or tensorflow_table().defaults.get(attribute)
+        return () if dtype is None and attribute in left_out else (dtype or anything,)
 
     return carried
 

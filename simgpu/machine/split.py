@@ -81,6 +81,9 @@ def _limit(size: object, path: Path) -> int:
     limit = as_amount(parse_size, size, path)
     if limit == 0:
         raise MachineKeyError("a memory limit is more than 0 B; leave the part out instead", path)
+    if limit < GRAIN_BYTES:
+        reason = f"a memory limit of {limit} B is less than {GRAIN_BYTES} B, the unit in which memory is handed out"
+        raise MachineKeyError(f"{reason}; a plain number means bytes: write a unit, such as '{limit}GiB'", path)
     return limit
 
 

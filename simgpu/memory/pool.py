@@ -11,11 +11,12 @@ neighbours at once; an allocation is refused if and only if no hole is large eno
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from functools import partial
 from typing import NamedTuple
 
 from simgpu.errors import InvalidValue, MemoryShortage, OutOfDeviceMemory
 from simgpu.memory.statistics import MemoryStatistics
-from simgpu.units import format_size, short_size
+from simgpu.units import short_size
 
 UNIT_BYTES = 512
 """Granularity of the ledger: CuPy's own allocation unit, so that both count alike."""
@@ -35,6 +36,11 @@ class Block(NamedTuple):
     size_bytes: int
 
 
+_block = partial(tuple.__new__, Block)
+_MASK = UNIT_BYTES - 1
+_NOTHING = (0, "")
+
+
 class MemoryPool:
     """The ledger of one device with `limit_bytes` of memory (rounded down to whole units)."""
 
@@ -51,6 +57,7 @@ class MemoryPool:
         self._holes: list[tuple[int, int]] = []  # (size, offset), sorted; mirrors the two dicts below
         self._hole_size: dict[int, int] = {}  # offset -> size
         self._hole_start: dict[int, int] = {}  # end -> offset
+        self._vacant: Block | None = None  # the last released block, if it is not yet in the holes
         if self.limit_bytes:
             self._add_hole(0, self.limit_bytes)
 
@@ -58,37 +65,49 @@ class MemoryPool:
         """Grant a block. Raises OutOfDeviceMemory, and changes nothing, if no hole is large enough."""
         if type(size_bytes) is not int or size_bytes < 0:
             raise InvalidValue(f"{self.device}: {owner} asked for {size_bytes!r} bytes; give an int of 0 or more")
-        size = needed_bytes(size_bytes)
+        size = (size_bytes + _MASK) & ~_MASK
         if size == 0:
             return Block(0, 0)
-        place = bisect_left(self._holes, (size, -1))
-        if place == len(self._holes):
-            raise self._out_of_memory(size_bytes, owner)
-        hole_size, offset = self._holes.pop(place)
-        del self._hole_size[offset], self._hole_start[offset + hole_size]
-        if hole_size > size:
-            self._add_hole(offset + size, hole_size - size)
-        self._live[offset] = (size, owner)
-        self._count_in(size)
-        return Block(offset, size)
+        vacant = self._vacant
+        if vacant is not None and vacant[1] == size and self._comes_next(vacant[0], size):
+            self._vacant = None
+            offset = vacant[0]
+        else:
+            offset = self._cut(size, size_bytes, owner)
+        live = self._live
+        live[offset] = (size, owner)
+        self._allocated_bytes += size
+        self._allocated_count += 1
+        used = self.used_bytes = self.used_bytes + size
+        if len(live) > self._peak_count:
+            self._peak_count = len(live)
+        if used > self.peak_bytes:
+            self.peak_bytes = used
+            self._owners_at_peak = None
+        return _block((offset, size))
 
     def release(self, block: Block) -> None:
         """Take a block back. Raises InvalidValue if it is not a live block of this pool."""
-        if block.size_bytes == 0:
+        offset, size = block
+        if size == 0:
             return
-        if self._live.get(block.offset, (0, ""))[0] != block.size_bytes:
+        live = self._live
+        if live.get(offset, _NOTHING)[0] != size:
             raise InvalidValue(
                 f"{self.device}: {block} is not allocated; it was released before, or belongs to another device"
             )
         if self._owners_at_peak is None:
-            self._owners_at_peak = dict(self._live)
-        del self._live[block.offset]
-        self.used_bytes -= block.size_bytes
-        self._merge_hole(block.offset, block.size_bytes)
+            self._owners_at_peak = dict(live)
+        del live[offset]
+        self.used_bytes -= size
+        if self._vacant is not None:
+            self._settle()
+        self._vacant = block
 
     @property
     def largest_hole_bytes(self) -> int:
         """Size of the largest piece that could be granted now."""
+        self._settle()
         return self._holes[-1][0] if self._holes else 0
 
     def fits(self, size_bytes: int) -> bool:
@@ -97,6 +116,7 @@ class MemoryPool:
 
     def holes(self) -> list[Block]:
         """Return the free pieces in order of their offsets."""
+        self._settle()
         return [Block(offset, self._hole_size[offset]) for offset in sorted(self._hole_size)]
 
     def live(self) -> list[tuple[Block, str]]:
@@ -119,14 +139,44 @@ class MemoryPool:
             high_water_owners=_largest(at_peak),
         )
 
-    def _count_in(self, size: int) -> None:
-        self.used_bytes += size
-        self._allocated_bytes += size
-        self._allocated_count += 1
-        self._peak_count = max(self._peak_count, len(self._live))
-        if self.used_bytes > self.peak_bytes:
-            self.peak_bytes = self.used_bytes
-            self._owners_at_peak = None
+    def reset_peak(self) -> None:
+        """Let the peaks start anew from what is used now."""
+        self.peak_bytes, self._peak_count = self.used_bytes, len(self._live)
+        self._owners_at_peak = None
+
+    def _settle(self) -> None:
+        """Merge the last released block with its neighbours: put off until then, and no call can tell."""
+        vacant = self._vacant
+        if vacant is not None:
+            self._vacant = None
+            self._merge_hole(*vacant)
+
+    def _comes_next(self, offset: int, size: int) -> bool:
+        """Tell whether the rule grants this size where the last released block was, as if it had merged already.
+
+        Then nothing need be merged and cut again. It does so if no hole ends where the block begins, and the hole that
+        the block makes with the one behind it is the first among those that are large enough.
+        """
+        if offset in self._hole_start:
+            return False
+        holes, end = self._holes, offset + size
+        behind = self._hole_size.get(end, 0)
+        place = bisect_left(holes, (size, -1))
+        if behind and place < len(holes) and holes[place] == (behind, end):
+            place += 1
+        return place == len(holes) or holes[place] > (size + behind, offset)
+
+    def _cut(self, size: int, size_bytes: int, owner: str) -> int:
+        """Take the low end of the smallest hole that is large enough, and return its offset."""
+        self._settle()
+        place = bisect_left(self._holes, (size, -1))
+        if place == len(self._holes):
+            raise self._out_of_memory(size_bytes, owner)
+        hole_size, offset = self._holes.pop(place)
+        del self._hole_size[offset], self._hole_start[offset + hole_size]
+        if hole_size > size:
+            self._add_hole(offset + size, hole_size - size)
+        return offset
 
     def _add_hole(self, offset: int, size: int) -> None:
         insort(self._holes, (size, offset))
@@ -171,8 +221,9 @@ def _describe(shortage: MemoryShortage) -> str:
     held = ", ".join(f"{owner} {short_size(size)}" for owner, size in shortage.largest_live) or "nothing"
     reason = " (enough is free, but not in one piece)" if shortage.is_fragmentation else ""
     return (
-        f"{shortage.device}: out of memory: {shortage.owner} asked for {format_size(shortage.requested_bytes)}; "
-        f"{format_size(shortage.used_bytes)} of {format_size(shortage.limit_bytes)} are used and the largest hole is "
-        f"{format_size(shortage.largest_hole_bytes)}{reason}; largest live tensors: {held}; "
-        f"free memory, place less on {shortage.device}, or raise its limit"
+        f"{shortage.device}: out of memory: {shortage.owner} asked for {short_size(shortage.requested_bytes)} "
+        f"({shortage.requested_bytes} B); {short_size(shortage.used_bytes)} of {short_size(shortage.limit_bytes)} are "
+        f"used and the largest hole is {short_size(shortage.largest_hole_bytes)}{reason}; "
+        f"largest live tensors: {held}; "
+        f"free memory, lower the batch, place less on {shortage.device}, or raise its limit"
     )

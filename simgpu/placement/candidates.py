@@ -23,6 +23,7 @@ class Devices:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self._by_spec = {device.spec: index for index, device in enumerate(machine.devices)}
         self._found: dict[tuple[DeviceSpec, Kinds], tuple[int, ...]] = {}
         first = machine.devices[0].spec
         self._local = DeviceSpec(first.job, first.replica, first.task)
@@ -30,6 +31,9 @@ class Devices:
 
     def matching(self, spec: DeviceSpec) -> list[int]:
         """Return the devices that a constraint allows."""
+        if spec.is_complete:
+            exact = self._by_spec.get(spec)
+            return [] if exact is None else [exact]
         return [index for index, device in enumerate(self.machine.devices) if spec.matches(device.spec)]
 
     def best_first(self, spec: DeviceSpec, kinds: Kinds) -> tuple[int, ...]:

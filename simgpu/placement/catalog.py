@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from simgpu.errors import PlacementError
 from simgpu.graph import Graph
 from simgpu.kernels import kernel_set
-from simgpu.machine import Machine
+from simgpu.machine import Machine, parse_machine
 from simgpu.placement.placement import Placement, Policy, Problem
 from simgpu.placement.requests import Rule, requests_of
 from simgpu.placement.tensorflow import place_as_tensorflow
@@ -17,14 +17,14 @@ POLICIES: Mapping[str, Policy] = {"tensorflow": place_as_tensorflow}
 
 def place(
     graph: Graph,
-    machine: Machine,
+    machine: Machine | str,
     *,
     policy: str = "tensorflow",
     kernels: str = "float-only",
     soft: bool = True,
     rules: Sequence[Rule | Mapping[str, str]] = (),
 ) -> Placement:
-    """Give every operation of a graph a logical device of a machine.
+    """Give every operation of a graph a logical device of a machine, which may be given by its one-line form.
 
     `kernels` names the kernel set that says what can run where. With `soft`, a requested type or index that cannot be
     had gives way to the best device there is; a job or task never does. A rule asks for a device for all operations
@@ -34,5 +34,5 @@ def place(
     """
     if policy not in POLICIES:
         raise PlacementError(f"there is no placement policy {policy!r}; choose {', '.join(POLICIES)}")
-    requests = requests_of(graph, rules)
-    return POLICIES[policy](Problem(graph, machine, kernel_set(kernels), requests, soft))
+    problem = Problem(graph, parse_machine(machine), kernel_set(kernels), requests_of(graph, rules), soft)
+    return POLICIES[policy](problem)

@@ -40,11 +40,20 @@ class Placement:
         """
         producer = self.graph.producer(tensor)
         slot = tensor - self.graph.operation(producer).outputs.start
-        return self._memory(producer, self.kernel(producer).host_outputs[slot])
+        return self.memory_devices(producer)[1][slot]
 
     def input_devices(self, operation: int) -> tuple[int, ...]:
         """Return, for each input of an operation, the device in whose memory its kernel reads it."""
-        return tuple(self._memory(operation, on_host) for on_host in self.kernel(operation).host_inputs)
+        return self.memory_devices(operation)[0]
+
+    def memory_devices(self, operation: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the devices in whose memory an operation reads its inputs, and makes its outputs."""
+        kernel, device = self.kernel(operation), self.devices[operation]
+        host = self.machine.host_device(device)
+        return (
+            tuple(host if on_host else device for on_host in kernel.host_inputs),
+            tuple(host if on_host else device for on_host in kernel.host_outputs),
+        )
 
     def kernel(self, operation: int) -> Kernel:
         """Return the kernel that runs an operation. Raises PlacementError if its device has none."""
@@ -57,10 +66,6 @@ class Placement:
                 f"{self.kernels!r} has no {device.kind} kernel for it; place the graph anew"
             )
         return kernel
-
-    def _memory(self, operation: int, on_host: bool) -> int:
-        device = self.devices[operation]
-        return self.machine.host_device(device) if on_host else device
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,23 @@ class _Lowering:
         self.writer: dict[int, int] = {}  # buffer -> task
         self.task_of: dict[int, int] = {}  # operation -> its compute or feed task
         self.fetched: dict[int, int] = {}  # tensor -> fetch task
+        self.inputs: list[tuple[int, ...]] = []  # operation -> devices in whose memory it reads
+        self.homes: list[int] = []  # tensor -> device in whose memory it is made
+        for index in range(len(self.graph)):
+            reads, writes = placement.memory_devices(index)
+            self.inputs.append(reads)
+            self.homes += writes
 
     def add(self, operation: Operation) -> None:
         if operation.type == BACK_EDGE_SOURCE:
             raise GraphError(f"operation {operation.name!r} closes a loop; loops can be placed, but not run")
         if operation.type == "Variable":
-            self.residents += [self._buffer(tensor, self._home(tensor)) for tensor in operation.outputs]
+            if operation.control_inputs:
+                raise GraphError(
+                    f"variable {operation.name!r} has control inputs; variables are there before the first operation "
+                    "runs, so let the operations that read it wait instead"
+                )
+            self.residents += [self._buffer(tensor, self.homes[tensor]) for tensor in operation.outputs]
         elif operation.type == "Input":
             self._move_in(operation)
         else:
@@ -42,23 +53,22 @@ class _Lowering:
         if len(operation.outputs) != 1:
             raise GraphError(f"input {operation.name!r} has {len(operation.outputs)} outputs; an Input has exactly one")
         (tensor,) = operation.outputs
-        buffer = self._buffer(tensor, self._home(tensor))
+        buffer = self._buffer(tensor, self.homes[tensor])
         self.task_of[operation.index] = self._task(
-            TaskKind.FEED, operation.name, tensor, self._home(tensor), CALLER, writes=(buffer,)
+            TaskKind.FEED, operation.name, tensor, self.homes[tensor], CALLER, writes=(buffer,)
         )
 
     def _compute(self, operation: Operation) -> None:
-        placement = self.placement
         reads = tuple(
             self._copy_of(tensor, device)
-            for tensor, device in zip(operation.inputs, placement.input_devices(operation.index), strict=True)
+            for tensor, device in zip(operation.inputs, self.inputs[operation.index], strict=True)
         )
-        writes = tuple(self._buffer(tensor, self._home(tensor)) for tensor in operation.outputs)
+        writes = tuple(self._buffer(tensor, self.homes[tensor]) for tensor in operation.outputs)
         self.task_of[operation.index] = self._task(
             TaskKind.COMPUTE,
             operation.name,
             operation.index,
-            placement.devices[operation.index],
+            self.placement.devices[operation.index],
             CALLER,
             reads=reads,
             writes=writes,
@@ -91,9 +101,6 @@ class _Lowering:
             tuple(dict.fromkeys(waits)),
         )  # fmt: skip
 
-    def _home(self, tensor: int) -> int:
-        return self.placement.memory_device(tensor)
-
     def _buffer(self, tensor: int, device: int) -> int:
         key = (tensor, device)
         if key not in self.buffer_at:
@@ -103,7 +110,7 @@ class _Lowering:
         return self.buffer_at[key]
 
     def _copy_of(self, tensor: int, device: int) -> int:
-        home = self._home(tensor)
+        home = self.homes[tensor]
         if device == home or (tensor, device) in self.buffer_at:
             return self._buffer(tensor, device)
         source, target = self._buffer(tensor, home), self._buffer(tensor, device)
@@ -114,9 +121,9 @@ class _Lowering:
 
     def _fetch(self, tensor: int) -> int:
         if tensor not in self.fetched:
-            source = self._buffer(tensor, self._home(tensor))
+            source = self._buffer(tensor, self.homes[tensor])
             name = self.graph.tensor_name(tensor)
-            self.fetched[tensor] = self._task(TaskKind.FETCH, name, tensor, CALLER, self._home(tensor), reads=(source,))
+            self.fetched[tensor] = self._task(TaskKind.FETCH, name, tensor, CALLER, self.homes[tensor], reads=(source,))
         return self.fetched[tensor]
 
     def _task(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rich.table import Table
 
 from simgpu.machine import DeviceModel, LinkType, Machine
 from simgpu.machine.catalog import Box, boxes, parts
+from simgpu.report.machine_report import describe_machine
 from simgpu.report.tables import Part, table
-from simgpu.units import format_duration, format_flops, format_rate, format_size
+from simgpu.units import short_duration, short_flops, short_rate, short_size
 
 _Rows = list[tuple[str, str]]
+_DIGITS = 4  # as data sheets give them
+_size, _rate = partial(short_size, digits=_DIGITS), partial(short_rate, digits=_DIGITS)
+_duration, _flops = partial(short_duration, digits=_DIGITS), partial(short_flops, digits=_DIGITS)
 
 
 def catalog_tables() -> list[Part]:
@@ -26,10 +32,7 @@ def catalog_tables() -> list[Part]:
         "Links",
         table(
             ("Name", "Between", "Bandwidth, one way", "Latency"),
-            [
-                (it.name, _ENDS[it.kind], format_rate(it.bandwidth_bytes_per_s), format_duration(it.latency_ps))
-                for it in links
-            ],
+            [(it.name, _ENDS[it.kind], _rate(it.bandwidth_bytes_per_s), _duration(it.latency_ps)) for it in links],
             right=("Bandwidth, one way", "Latency"),
         ),
         "",
@@ -47,9 +50,9 @@ def _models(models: list[DeviceModel]) -> Table:
         (
             model.name,
             model.title,
-            format_size(model.memory_bytes),
-            format_rate(model.memory_bandwidth_bytes_per_s),
-            format_flops(model.peak_for("float32")),
+            _size(model.memory_bytes),
+            _rate(model.memory_bandwidth_bytes_per_s),
+            _flops(model.peak_for("float32")),
         )
         for model in models
     ]
@@ -75,44 +78,18 @@ def describe_box(box: Box) -> list[Part]:
     return [box.name, _figures(rows), *describe_machine(Machine(box.name))]
 
 
-def describe_machine(machine: Machine) -> list[Part]:
-    """Return the devices and the links of a machine."""
-    devices = [
-        (device.name, machine.physical(index).name, machine.model(index).name, format_size(device.memory_limit_bytes))
-        for index, device in enumerate(machine.devices)
-    ]
-    links = [
-        (
-            link.name,
-            " - ".join(link.ends),
-            format_rate(link.bandwidth_bytes_per_s),
-            format_duration(link.latency_ps),
-            link.duplex,
-        )
-        for link in machine.links
-    ]
-    return [
-        "",
-        "Devices",
-        table(("Device", "Slot", "Model", "Limit"), devices, right=("Limit",)),
-        "",
-        "Links",
-        table(("Link", "Ends", "Bandwidth", "Latency", "Duplex"), links, right=("Bandwidth", "Latency")),
-    ]
-
-
 def _model_rows(model: DeviceModel) -> _Rows:
     is_gpu = model.kind == "GPU"
     rows = [
         ("what it is", model.title),
         ("kind", model.kind),
-        ("memory", format_size(model.memory_bytes)),
-        ("memory bandwidth", format_rate(model.memory_bandwidth_bytes_per_s)),
-        *((f"peak {dtype}", format_flops(speed)) for dtype, speed in model.peak_flop_per_s.items()),
+        ("memory", _size(model.memory_bytes)),
+        ("memory bandwidth", _rate(model.memory_bandwidth_bytes_per_s)),
+        *((f"peak {dtype}", _flops(speed)) for dtype, speed in model.peak_flop_per_s.items()),
         ("streaming multiprocessors" if is_gpu else "cores", str(model.cores)),
     ]
     if is_gpu:
-        rows.append(("launch overhead", format_duration(model.launch_overhead_ps)))
+        rows.append(("launch overhead", _duration(model.launch_overhead_ps)))
         rows.append(("copy engines", str(model.copy_engines)))
         rows.append(("link to the host", model.host_link))
     if model.compute_capability is not None:
@@ -123,8 +100,8 @@ def _model_rows(model: DeviceModel) -> _Rows:
 def _link_rows(link: LinkType) -> _Rows:
     return [
         ("between", _ENDS[link.kind]),
-        ("bandwidth, one way" if link.duplex == "full" else "bandwidth", format_rate(link.bandwidth_bytes_per_s)),
-        ("latency", format_duration(link.latency_ps)),
+        ("bandwidth, one way" if link.duplex == "full" else "bandwidth", _rate(link.bandwidth_bytes_per_s)),
+        ("latency", _duration(link.latency_ps)),
         ("duplex", link.duplex),
         ("source", link.source),
     ]

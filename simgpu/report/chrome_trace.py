@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from simgpu.errors import InvalidValue
 from simgpu.naming import short_name
 from simgpu.trace import Span, Trace
 
@@ -29,16 +30,43 @@ def chrome_trace(*traces: Trace) -> dict[str, Any]:
     """
     events: list[Event] = []
     for number, trace in enumerate(traces):
+        if not isinstance(trace, Trace):
+            raise InvalidValue(f"{trace!r:.60} is not a trace; give those of `simulate`, `execute` or `run`")
         events += _events(trace, first_process=1 + number * len(_GROUPS))
     return {"displayTimeUnit": "ns", "traceEvents": events}
 
 
 def write_chrome_trace(path: str | os.PathLike[str], *traces: Trace) -> None:
-    """Write `chrome_trace` to a file, one event on a line. The same traces give the same bytes."""
+    """Write `chrome_trace` to a file, one event on a line. The same traces give the same bytes.
+
+    Raises InvalidValue for a file that cannot be written, and for what is no trace.
+    """
     document = chrome_trace(*traces)
     lines = ",\n".join(json.dumps(event, separators=(",", ":"), allow_nan=False) for event in document["traceEvents"])
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(f'{{"displayTimeUnit":"ns","traceEvents":[\n{lines}\n]}}\n')
+    name = trace_path(path)
+    try:
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(f'{{"displayTimeUnit":"ns","traceEvents":[\n{lines}\n]}}\n')
+    except (OSError, ValueError) as error:
+        raise _unwritable(name, getattr(error, "strerror", None) or str(error)) from error
+
+
+def trace_path(path: str | os.PathLike[str]) -> str:
+    """Return the path of a trace file if one can be written there, as far as can be told without writing."""
+    if not isinstance(path, str | os.PathLike) or isinstance(name := os.fspath(path), bytes) or "\0" in name:
+        raise InvalidValue(f"a trace is written to a path, not to {path!r}; give the name of a file")
+    folder = os.path.dirname(name) or "."
+    if not os.path.isdir(folder):
+        raise _unwritable(name, f"there is no directory {folder}")
+    if os.path.isdir(name) or not name:
+        raise _unwritable(name, "it is a directory" if name else "the name is empty")
+    if not os.access(name if os.path.exists(name) else folder, os.W_OK):
+        raise _unwritable(name, "Permission denied")
+    return name
+
+
+def _unwritable(name: str, reason: str) -> InvalidValue:
+    return InvalidValue(f"the trace cannot be written to {name!r}: {reason}; name a file in a directory you can write")
 
 
 def _events(trace: Trace, first_process: int) -> Iterator[Event]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.graph import TensorSpec
+from simgpu.machine import Machine
 from simgpu.placement import Placement
-from simgpu.report.summary import DeviceRow, device_rows, main_trace, placement_counts, transfers
+from simgpu.report.summary import DeviceRow, device_rows, main_machine, main_trace, placement_counts, transfers
 from simgpu.scenario import Scenario
 from simgpu.session import RunResult
 from simgpu.trace import Agreement, Trace, time_breakdown
@@ -19,14 +20,16 @@ FORMAT = 1
 def result_json(result: RunResult, *, decisions: bool = False) -> dict[str, Any]:
     """Return a run as plain data. With `decisions`, also the device and reason of every operation."""
     trace = main_trace(result)
-    rows = device_rows(trace, result.placement) if trace is not None else []
+    rows = device_rows(trace, result.placement, main_machine(result)) if trace is not None else []
     return {
         **placement_json(result.scenario, result.placement, decisions=decisions),
+        "simulated_machine": _machine(result.simulated_machine),
         "devices": [_device(row, has_modelled_time=result.predicted is not None) for row in rows],
         "predicted": None if result.predicted is None else _predicted(result.predicted),
         "executed": None if result.executed is None else _executed(result.executed),
         "agreement": None if result.agreement is None else _agreement(result.agreement),
-        "out_of_memory": None if result.shortage is None else _shortage(result.shortage),
+        "out_of_memory": None if result.shortage is None else _shortage(result.shortage, result.shortage_engine),
+        "not_executed": result.not_executed or None,
         "outputs": [_output(name, value) for name, value in result.outputs.items()],
     }
 
@@ -41,6 +44,8 @@ def placement_json(scenario: Scenario, placement: Placement, *, decisions: bool 
     data: dict[str, Any] = {
         "format": FORMAT,
         "scenario": {"name": scenario.name, "seed": scenario.seed},
+        "machine": _machine(placement.machine),
+        "environment": scenario.environment or None,
         "placement": {
             "policy": options.policy,
             "kernels": options.kernels,
@@ -60,6 +65,11 @@ def placement_json(scenario: Scenario, placement: Placement, *, decisions: bool 
             for operation in placement.graph
         ]
     return data
+
+
+def _machine(machine: Machine) -> str:
+    """Return a machine in words: `1 host, 2 x t4; 3 devices: CPU:0, GPU:0, GPU:1`."""
+    return repr(machine).strip("<>").removeprefix("Machine: ")
 
 
 def _device(row: DeviceRow, *, has_modelled_time: bool) -> dict[str, Any]:
@@ -110,9 +120,10 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
     }
 
 
-def _shortage(error: OutOfDeviceMemory) -> dict[str, Any]:
+def _shortage(error: OutOfDeviceMemory, engine: str | None) -> dict[str, Any]:
     shortage = error.shortage
     return {
+        "engine": engine,
         "message": str(error),
         "device": shortage.device,
         "operation": shortage.owner,

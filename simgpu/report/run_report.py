@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from simgpu.graph import TensorSpec
 from simgpu.placement import Placement
-from simgpu.report.summary import DeviceRow, device_rows, main_trace, transfers
+from simgpu.report.summary import DeviceRow, device_rows, main_machine, main_trace, transfers
 from simgpu.report.tables import Part, decision_table, device_table, percent, placement_table
 from simgpu.scenario import Scenario
 from simgpu.session import RunResult
@@ -25,11 +25,13 @@ def run_report(result: RunResult, *, decisions: bool = False) -> list[Part]:
 def placement_report(scenario: Scenario, placement: Placement, *, decisions: bool = False) -> list[Part]:
     """Return the summary of a placement. With `decisions`, also the device and reason of every operation."""
     options = scenario.placement
+    notes = [f"{scenario.environment}."] if scenario.environment else []
     how = f"policy {options.policy}, {'soft' if options.soft else 'hard'}, kernels {options.kernels}"
     description = f": {scenario.description}" if scenario.description else ""
     parts: list[Part] = [
         f"{scenario.name or 'scenario'}{description} (seed {scenario.seed})",
         repr(placement.machine).strip("<>"),
+        *notes,
         "",
         f"Placement of {len(placement.devices)} operations ({how})",
         placement_table(placement),
@@ -42,15 +44,20 @@ def _parts(result: RunResult) -> Iterator[Part]:
     trace = main_trace(result)
     if trace is None:
         return
-    rows = device_rows(trace, result.placement)
+    machine = main_machine(result)
+    rows = device_rows(trace, result.placement, machine)
     shown = [row for row in rows if len(rows) <= _MOST_DEVICES or row.memory_events or row.operations]
+    if machine != result.placement.machine:
+        yield f"Simulated on another machine: {repr(machine).strip('<>').removeprefix('Machine: ')}"
     yield f"Devices (utilization of {trace.clock} time)"
     yield device_table(shown)
     if len(shown) < len(rows):
         yield f"{len(rows) - len(shown)} more devices are idle."
     yield ""
     if result.predicted is not None:
-        yield from _predicted_time(result.predicted, is_complete=result.shortage is None)
+        yield from _predicted_time(result.predicted, is_complete=result.predicted_shortage is None)
+    if result.not_executed:
+        yield f"Not executed: {result.not_executed}."
     if result.executed is not None:
         yield _executed_time(result, result.executed)
     if result.agreement is not None:
@@ -69,13 +76,14 @@ def _predicted_time(trace: Trace, *, is_complete: bool) -> Iterator[str]:
         )
     )
     until = "" if is_complete else " until memory ran out"
-    yield f"Predicted time: {short_duration(total_ps)}{until}: {told}."
+    yield f"Predicted time: {short_duration(total_ps)}{until}."
+    yield f"Along the critical chain: {told}."
     number, size_bytes = transfers(trace)
     yield f"Transfers: {number}, {short_size(size_bytes)}."
 
 
 def _executed_time(result: RunResult, trace: Trace) -> str:
-    if result.shortage is not None:
+    if result.executed_shortage is not None:
         return "Executed until memory ran out; there are no outputs."
     outputs = [f"{name} {_spec(value)}" for name, value in result.outputs.items()]
     more = f", and {len(outputs) - _MOST_OUTPUTS} more" if len(outputs) > _MOST_OUTPUTS else ""
@@ -96,7 +104,8 @@ def _agreement(agreement: Agreement, rows: list[DeviceRow]) -> str:
     if not agreement:
         return f"The engines DIFFER: {agreement.difference}."
     devices = f"each of {len(rows)} devices" if len(rows) > 1 else "the one device"
+    ledger = "ledger hash" if agreement.are_offsets_compared else "memory events, offsets aside (other limits),"
     return (
-        f"Both engines agree: same placement of {agreement.operations_compared} operations, and the same ledger hash "
+        f"Both engines agree: same placement of {agreement.operations_compared} operations, and the same {ledger} "
         f"on {devices} ({agreement.events_compared} memory events compared)."
     )

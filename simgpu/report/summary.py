@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from simgpu.machine import Machine
 from simgpu.placement import Placement, without_neighbour
 from simgpu.session import RunResult
-from simgpu.trace import Trace
+from simgpu.trace import Span, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,23 @@ def main_trace(result: RunResult) -> Trace | None:
     return result.predicted if result.predicted is not None else result.executed
 
 
-def device_rows(trace: Trace, placement: Placement) -> list[DeviceRow]:
-    """Return one row for each logical device, in the machine's order."""
+def main_machine(result: RunResult) -> Machine:
+    """Return the machine that `main_trace` is about."""
+    return result.simulated_machine if result.predicted is not None else result.placement.machine
+
+
+def device_rows(trace: Trace, placement: Placement, machine: Machine) -> list[DeviceRow]:
+    """Return one row for each logical device, in the machine's order. The machine is the one that the trace is about.
+
+    It has devices of the same names as that of the placement; models and limits may be others.
+    """
     operations = Counter(placement.devices)
     makespan_ps = trace.makespan_ps
     return [
         DeviceRow(
             name=device.name,
             kind=device.kind,
-            model=placement.machine.model(index).name,
+            model=machine.model(index).name,
             limit_bytes=device.limit_bytes,
             peak_bytes=trace.peak_bytes(index),
             busy_ps=trace.busy_ps(device.name),
@@ -68,6 +77,13 @@ def placement_counts(placement: Placement) -> list[tuple[str, str, int]]:
 
 
 def transfers(trace: Trace) -> tuple[int, int]:
-    """Return the number of transfers and the sum of their bytes."""
-    sizes = [span.size_bytes for span in trace.spans if span.kind == "transfer"]
+    """Return the number of transfers and the sum of their bytes. Moves within a host's own memory are none."""
+    sizes = [span.size_bytes for span in trace.spans if span.kind == "transfer" and not _is_in_place(span)]
     return len(sizes), sum(sizes)
+
+
+def _is_in_place(span: Span) -> bool:
+    """Tell if a tensor went between the caller and `CPU:0`, the memory in which the caller's own tensors lie."""
+    source, _, target = span.resource.partition(" -> ")
+    others = [end.rpartition("/")[2] for end in (source, target) if end != "caller"]
+    return others == ["CPU:0"]

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 
 from simgpu.errors import DeviceNameError, GraphError, InvalidValue, ScenarioError, SimgpuError
 from simgpu.graph import ITEM_BYTES, TensorSpec
-from simgpu.kernels import KERNEL_SETS
+from simgpu.kernels import KERNEL_SETS, rule
 from simgpu.machine import Machine, MachineKeyError
 from simgpu.machine.refusal import Path, did_you_mean, show, show_path
 from simgpu.naming import DeviceSpec
@@ -132,6 +132,8 @@ class _Reading:
 
     def _graph(self, section: GraphSection, seed: int) -> InlineGraph:
         path: Path = ("graph", "operations")
+        for number, given in enumerate(section.operations):  # other faults may only follow from such a one
+            self._known(given.op, (*path, number, "op"))
         operations = (self._operation(given, (*path, number)) for number, given in enumerate(section.operations))
         graph = InlineGraph(tuple(operations), tuple(section.fetch))
         try:
@@ -179,9 +181,9 @@ class _Reading:
     def _placement(self, section: PlacementSection) -> PlacementOptions:
         _one_of(section.policy, POLICIES, ("placement", "policy"))
         _one_of(section.kernels, KERNEL_SETS, ("placement", "kernels"))
-        for number, rule in enumerate(section.rules):
-            self._device(rule.device, ("placement", "rules", number, "device"))
-        rules = tuple((rule.match, rule.device) for rule in section.rules)
+        for number, asked in enumerate(section.rules):
+            self._device(asked.device, ("placement", "rules", number, "device"))
+        rules = tuple((asked.match, asked.device) for asked in section.rules)
         return PlacementOptions(section.policy, section.kernels, section.soft, rules)
 
     def _simulation(self, section: SimulationSection, machine: Machine) -> SimulationOptions:
@@ -195,6 +197,16 @@ class _Reading:
                 path, f"{other} has other devices than {machine}; give it the same device names in that order"
             )
         return SimulationOptions(section.links, section.costs, other)
+
+    @staticmethod
+    def _known(type: str, path: Path) -> None:
+        try:
+            rule(type)
+        except GraphError as error:
+            reason = str(error)
+        else:
+            return
+        raise _Refused(path, reason)
 
     @staticmethod
     def _device(name: str, path: Path) -> None:

@@ -51,7 +51,10 @@ class ExecutionOptions:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Hardware, work, and how to place, simulate and execute it. All randomness comes from `seed`."""
+    """Hardware, work, and how to place, simulate and execute it. All randomness comes from `seed`.
+
+    `environment` says, for reports, what environment variables changed about the machines; empty if nothing.
+    """
 
     machine: Machine
     model: OnnxModel | InlineGraph
@@ -61,3 +64,4 @@ class Scenario:
     simulation: SimulationOptions = SimulationOptions()
     execution: ExecutionOptions = ExecutionOptions()
     seed: int = 0
+    environment: str = ""

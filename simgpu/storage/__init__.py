@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
-from simgpu.storage.storage import Region, Storage
+from simgpu.storage.storage import Region, Show, Storage
 
 STORAGES: Mapping[str, Callable[[], Storage]] = {"numpy": NumpyStorage, "shape": ShapeStorage}
 
@@ -16,5 +16,6 @@ __all__ = [
     "ShapeArray",
     "ShapeRegion",
     "ShapeStorage",
+    "Show",
     "Storage",
 ]

@@ -7,7 +7,9 @@ address space only; the operating system gives pages when they are touched.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from simgpu.errors import ExecutionError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule, array_dtype
+from simgpu.storage.storage import Show
 from simgpu.units import short_size
 
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.12; the value is Linux's
@@ -28,10 +31,15 @@ class NumpyRegion:
         self._limit_bytes = limit_bytes
         self._base = np.frombuffer(self._slab, np.uint8, count=1).ctypes.data
 
-    def array(self, offset: int, spec: TensorSpec) -> np.ndarray[Any, Any]:
-        """Return an array over the bytes at an offset. NumPy refuses one that would reach beyond the slab."""
-        assert offset >= 0, "a ledger grants no negative offset"
-        return np.ndarray(spec.shape, array_dtype(spec.dtype), buffer=self._slab, offset=offset)
+    def arrays(self, spec: TensorSpec) -> Callable[[int], np.ndarray[Any, Any]]:
+        """Return what makes arrays over the bytes at an offset. NumPy refuses one that would reach beyond the slab.
+
+        Strings are Python's own objects: of them, only the descriptors are counted here.
+        """
+        if spec.dtype == "string":
+            return lambda offset: np.empty(spec.shape, object)
+        shape, dtype, slab, array = spec.shape, array_dtype(spec.dtype), self._slab, np.ndarray
+        return lambda offset: array(shape, dtype, slab, offset)
 
     def holds(self, array: np.ndarray[Any, Any]) -> bool:
         """Tell whether all bytes of an array lie in this slab."""
@@ -49,10 +57,43 @@ def _reserve(limit_bytes: int) -> mmap.mmap:
         ) from error
 
 
+class Quiet(threading.local):
+    """Runs functions so that infinities and NaN are results and not warnings; NumPy keeps that in a context.
+
+    One context for each thread, entered for each call: a third of the cost of `np.errstate`.
+    """
+
+    def __init__(self) -> None:
+        context = Context()
+        context.run(np.seterr, all="ignore")
+        self.run = context.run
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function. Unlike bare `run`, it may happen in the midst of another call, by a finalizer."""
+        try:
+            return self.run(function, *arguments)
+        except RuntimeError as error:
+            if "already entered" not in str(error):
+                raise
+            return function(*arguments)
+
+
 class NumpyStorage:
     """Storage in host memory, computed by NumPy."""
 
     name = "numpy"
+
+    def __init__(self) -> None:
+        self.quiet = Quiet()
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """Return a function of NumPy."""
+        found: Callable[..., Any] = getattr(np, name)
+        return found
+
+    def enter_thread(self) -> None:
+        """Make infinities and NaN results, as on a GPU, and not warnings. NumPy keeps this for each thread."""
+        np.seterr(all="ignore")
 
     def open(self, limit_bytes: int) -> NumpyRegion:
         """Reserve the memory of one logical device."""
@@ -61,13 +102,20 @@ class NumpyStorage:
     def compute(
         self, rule: OperationRule, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes
     ) -> None:
-        """Run an operation. As on a GPU, infinities and NaN are results, not warnings."""
-        with np.errstate(all="ignore"):
-            rule.compute(np, inputs, outputs, attributes)
+        """Run an operation."""
+        self.quiet.call(rule.compute, np, inputs, outputs, attributes)
+
+    def compute_dynamic(
+        self, rule: OperationRule, inputs: Sequence[Any], attributes: Attributes
+    ) -> list[tuple[TensorSpec, Any]]:
+        """Run an operation whose shapes follow from values; return shapes and values."""
+        assert rule.compute_dynamic is not None, f"the shapes of {rule.name} are known beforehand"
+        made = self.quiet.call(rule.compute_dynamic, np, inputs, attributes)
+        return [(TensorSpec(value.shape, value.dtype.name), value) for value in made]
 
     def write(self, target: Any, value: Any) -> None:
         """Copy a value of the caller into an array."""
-        np.copyto(target, value)
+        self.quiet.call(np.copyto, target, value)
 
     def copy(self, source: Any, target: Any) -> None:
         """Copy an array into another."""
@@ -76,3 +124,12 @@ class NumpyStorage:
     def read(self, source: Any) -> Any:
         """Return a copy that belongs to the caller."""
         return np.array(source)
+
+    def view(self, source: Any, show: Show) -> tuple[Any, TensorSpec]:
+        """Return what `show` makes of an array."""
+        shown = show(source)
+        return shown, TensorSpec(shown.shape, shown.dtype.name)
+
+    def is_writable(self, array: Any) -> bool:
+        """Tell what NumPy knows: broadcast views are read-only."""
+        return bool(array.flags.writeable)

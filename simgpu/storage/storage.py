@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule
 
 
+Show = Callable[[Any], Any]
+"""Makes a view of a NumPy array, such as a slice. Raises ValueError where there can be none without a copy."""
+
+
 class Region(Protocol):
     """The memory of one logical device. Offsets are those that the device's ledger grants."""
 
-    def array(self, offset: int, spec: TensorSpec) -> Any:
-        """Return an array over the bytes at an offset."""
+    def arrays(self, spec: TensorSpec) -> Callable[[int], Any]:
+        """Return what makes arrays of one shape and dtype over the bytes at an offset."""
 
     def holds(self, array: Any) -> bool:
         """Tell whether all bytes of an array really lie in this region."""
@@ -23,6 +27,17 @@ class Storage(Protocol):
     """Makes regions, and does with their arrays what a program asks for."""
 
     name: str
+    quiet: Any
+    """Its `run` and `call` call a function so that infinities and NaN are results, as on a GPU.
+
+    `run` raises RuntimeError if that happens in the midst of another call, by a finalizer.
+    """
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """Return a function of the array module that takes inputs, then the output. None: there is nothing to do."""
+
+    def enter_thread(self) -> None:
+        """Prepare a thread of the library's own that will compute."""
 
     def open(self, limit_bytes: int) -> Region:
         """Make the memory of one logical device."""
@@ -32,6 +47,11 @@ class Storage(Protocol):
     ) -> None:
         """Run an operation; the results go into the arrays given."""
 
+    def compute_dynamic(
+        self, rule: OperationRule, inputs: Sequence[Any], attributes: Attributes
+    ) -> list[tuple[TensorSpec, Any]]:
+        """Run an operation whose shapes follow from values; return both. Raises GraphError if there are no values."""
+
     def write(self, target: Any, value: Any) -> None:
         """Copy a value of the caller into an array."""
 
@@ -40,3 +60,9 @@ class Storage(Protocol):
 
     def read(self, source: Any) -> Any:
         """Return the value of an array as the caller's own."""
+
+    def view(self, source: Any, show: Show) -> tuple[Any, TensorSpec]:
+        """Return an array over the memory of another that looks as `show` says, and its shape and dtype."""
+
+    def is_writable(self, array: Any) -> bool:
+        """Tell whether each element of an array has a place of its own; those of a broadcast view have not."""

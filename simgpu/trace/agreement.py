@@ -10,21 +10,30 @@ from simgpu.trace.trace import MemoryEvent, Trace
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What was compared, and the first difference in words; empty if there is none."""
+    """What was compared, and the first difference in words; empty if there is none.
+
+    On devices with different limits in the two runs, the same rule gives other offsets: there, `are_offsets_compared`
+    is False and only owners, sizes and their order were compared.
+    """
 
     operations_compared: int
     events_compared: int
     difference: str = ""
+    are_offsets_compared: bool = True
 
     def __bool__(self) -> bool:
         return not self.difference
 
 
 def compare(first: Trace, second: Trace) -> Agreement:
-    """Compare placement, and the memory events of every device in order, with offsets; times are not compared."""
+    """Compare placement, and the memory events of every device in order, with offsets; times are not compared.
+
+    Offsets are left out where the limits of a device differ, since they depend on its limit.
+    """
     events = sum(max(len(a), len(b)) for a, b in zip_longest(first.memory, second.memory, fillvalue=()))
     difference = _placement_difference(first, second) or _memory_difference(first, second)
-    return Agreement(max(len(first.decisions), len(second.decisions)), events, difference)
+    operations = max(len(first.decisions), len(second.decisions))
+    return Agreement(operations, events, difference, first.devices == second.devices)
 
 
 def _placement_difference(first: Trace, second: Trace) -> str:
@@ -40,14 +49,21 @@ def _placement_difference(first: Trace, second: Trace) -> str:
 
 def _memory_difference(first: Trace, second: Trace) -> str:
     for device, (a, b) in enumerate(zip(first.memory, second.memory, strict=True)):
+        has_same_limit = first.devices[device].limit_bytes == second.devices[device].limit_bytes
         for number, (left, right) in enumerate(zip_longest(a, b)):
-            if left is None or right is None or left[1:] != right[1:]:
+            if _compared(left, has_same_limit) != _compared(right, has_same_limit):
                 name = first.devices[device].name
                 return (
                     f"memory event {number} on {name}: {first.engine} has {_words(left)}, "
                     f"{second.engine} has {_words(right)}"
                 )
     return ""
+
+
+def _compared(event: MemoryEvent | None, has_same_limit: bool) -> MemoryEvent | None:
+    if event is None:
+        return None
+    return event._replace(time_ps=0) if has_same_limit else event._replace(time_ps=0, offset=0)
 
 
 def _words(event: MemoryEvent | None) -> str:

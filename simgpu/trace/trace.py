@@ -94,10 +94,15 @@ class Trace:
 
     def busy_ps(self, resource: str, kind: SpanKind = "compute") -> int:
         """Time during which at least one span of a kind was on a resource."""
-        intervals = (
-            (span.start_ps, span.end_ps) for span in self.spans if (span.resource, span.kind) == (resource, kind)
-        )
-        return covered_ps(intervals)
+        return self.busy_by_resource_ps(kind).get(resource, 0)
+
+    def busy_by_resource_ps(self, kind: SpanKind = "compute") -> dict[str, int]:
+        """Time during which at least one span of a kind was on a resource, for each that had any."""
+        intervals: dict[str, list[tuple[int, int]]] = {}
+        for span in self.spans:
+            if span.kind == kind:
+                intervals.setdefault(span.resource, []).append((span.start_ps, span.end_ps))
+        return {resource: covered_ps(spans) for resource, spans in intervals.items()}
 
     def ledger_hash(self, device: int) -> str:
         """Digest of all memory events of a device, in order, with owners and offsets but without times."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.oracle import device_names, gpu_kernels, tensorflow_graphs
-from tests.oracle.deviations import judge
+from tests.oracle import device_names, gpu_kernels, tensorflow_graphs, tensorflow_partitions, tensorflow_programs
+from tests.oracle.deviations import judge, judge_program
 
 Case = Mapping[str, Any]
 Runner = Callable[[Case], tuple[str, str]]
@@ -28,6 +28,10 @@ def runner_for(case: Case) -> Runner | None:
     given, expected = case["input"], case["expect"]
     if case.get("group") in device_names.RUNNERS:
         return device_names.run_case
+    if case.get("group") in tensorflow_programs.RUNNERS:
+        return tensorflow_programs.run_case
+    if case.get("group") == "partition":
+        return tensorflow_partitions.run_case
     if "nodes" in given:
         return tensorflow_graphs.run_case
     if "op" in given and "placement" in expected:
@@ -44,7 +48,7 @@ def run_case(case: Case) -> tuple[str, str]:
         verdict = runner(case)
     except Exception as error:  # whatever breaks one case, the others still run
         verdict = "failed", f"{type(error).__name__}: {error}"
-    return judge(case["id"], verdict)
+    return judge(case["id"], judge_program(case, verdict))
 
 
 def run_cases(cases: Sequence[Case]) -> tuple[list[str], int]:

@@ -40,13 +40,14 @@ def scattered(graph: Graph, seed: int) -> Placement:
 
 def run(graph: Graph, feeds: dict[str, Array], seed: int) -> list[Array]:
     outputs, _ = execute(scattered(graph, seed), feeds)
-    return [outputs[graph.tensor_name(tensor)] for tensor in graph.fetches]
+    return [outputs[name] for name in graph.fetch_names]
 
 
 def with_scores(graph: Graph) -> Graph:
     """Fetch what goes into the softmax, too: there a difference cannot hide in small numbers."""
     scores = [operation.inputs[0] for operation in graph if operation.type == "Softmax"] or [graph.fetches[0]]
-    return Graph(replace(graph.data, fetches=(*graph.fetches, scores[-1])))
+    data = graph.data
+    return Graph(replace(data, fetches=(*data.fetches, scores[-1]), fetch_names=(*data.fetch_names, "scores")))
 
 
 def images(graph: Graph, seed: int) -> dict[str, Array]:

@@ -100,7 +100,7 @@ def test_the_command_prints_failures_and_what_is_skipped_and_ends_with_the_count
     cases = [
         made_up(SOFT, assigned={"c": GPU_0}),
         made_up(HARD, assigned={"c": GPU_0}),
-        {"id": "new", "group": "config", "input": {"code": "pass"}, "expect": {}},
+        {"id": "new", "group": "fan_speed", "input": {"code": "pass"}, "expect": {}},
     ]
     path = tmp_path / "cases.json"
     path.write_text(json.dumps({"cases": cases}))
@@ -110,7 +110,7 @@ def test_the_command_prints_failures_and_what_is_skipped_and_ends_with_the_count
     lines = capsys.readouterr().out.splitlines()
     assert status == 1
     assert lines[0].startswith("failed: made-up: refused: operation 'c'")
-    assert lines[1:] == ["skipped: not built yet: group config, 1 cases", "1 passed, 0 deviating, 1 failed"]
+    assert lines[1:] == ["skipped: not built yet: group fan_speed, 1 cases", "1 passed, 0 deviating, 1 failed"]
 
 
 def test_the_command_succeeds_if_nothing_fails(tmp_path, capsys):

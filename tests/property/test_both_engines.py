@@ -27,6 +27,7 @@ class WatchedStorage(NumpyStorage):
     """Remembers its regions, in the order of the devices, and in which of them each computation's arrays lay."""
 
     def __init__(self):
+        super().__init__()
         self.regions = []
         self.lay = Counter()
 

@@ -53,7 +53,7 @@ def machines(draw: st.DrawFn) -> Machine:
 
 def limits(device: PhysicalDevice) -> st.SearchStrategy[int | list[int]]:
     most = device.model.memory_bytes // 4
-    return st.integers(1, 5) | st.lists(st.integers(1, most), min_size=1, max_size=4)
+    return st.integers(1, 5) | st.lists(st.integers(512, most), min_size=1, max_size=4)
 
 
 @given(machines())
@@ -88,7 +88,7 @@ def test_limits_are_positive_and_together_fit_their_device(machine):
 def test_a_split_that_asks_for_more_than_the_device_has_is_refused(machine, data):
     position = data.draw(st.integers(0, len(machine.physical_devices) - 1))
     memory_bytes = machine.physical_devices[position].model.memory_bytes
-    first = data.draw(st.integers(1, memory_bytes))
+    first = data.draw(st.integers(512, memory_bytes - 512))
     excess = data.draw(st.integers(1, 10**9))
     key = str(machine_key(machine, position))
 

@@ -36,6 +36,10 @@ def test_the_program_is_short_and_prints_what_the_readme_shows():
     assert output_of("-c", program) == block("program output")
 
 
+def test_the_eager_program_prints_what_the_readme_shows():
+    assert output_of("-c", block("eager")) == block("eager output")
+
+
 def test_the_readme_names_every_scenario_it_counts():
     assert len(list((ROOT / "scenarios").glob("*.yaml"))) == 6
 

@@ -116,9 +116,15 @@ def test_a_simulation_that_runs_out_of_memory_elsewhere_differs_from_the_executi
     result = run(replace(scenario, simulation=replace(scenario.simulation, machine=starved.machine)))
 
     assert result.executed is not None
-    assert result.shortage is None
+    assert (result.executed_shortage, result.shortage_engine) == (None, "simulate")
+    assert result.shortage.shortage.owner == "y"
     assert "memory event" in result.agreement.difference
     assert not result.is_success
+
+
+@pytest.mark.parametrize("engine", ["both", "execute", "simulate"])
+def test_a_shortage_is_that_of_the_engines_that_ran(starved, engine):
+    assert run(starved, engine=engine).shortage_engine == engine
 
 
 def test_what_differs_is_told_also_if_only_the_refusals_differ(scenario, starved):
@@ -168,7 +174,77 @@ def test_an_input_that_this_computer_cannot_hold_is_refused(scenario):
     with pytest.raises(
         ExecutionError, match=r"^an input of float32\[1000000000000,320\] cannot be made on this machine"
     ):
-        run(scenario_from_text(text), engine="execute")
+        make_feeds(read_graph(scenario_from_text(text)), 3)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, "1"])
+def test_a_seed_that_is_none_is_refused(scenario, seed):
+    with pytest.raises(InvalidValue) as caught:
+        make_feeds(read_graph(scenario), seed)
+
+    assert str(caught.value) == f"seed is {seed!r}; it must be an int of 0 or more"
+
+
+def leave_memory(monkeypatch, size_bytes: int) -> None:
+    monkeypatch.setattr("simgpu.session.running.available_bytes", lambda: size_bytes)
+
+
+@pytest.mark.parametrize("engine", ["both", "execute"])
+def test_what_this_computer_has_too_little_memory_for_is_not_executed(scenario, monkeypatch, engine):
+    leave_memory(monkeypatch, 4096)
+
+    with pytest.raises(ExecutionError) as caught:
+        run(scenario, engine=engine)
+
+    assert str(caught.value) == (
+        "an execution needs about 29.1 KiB of this computer's memory, and 4 KiB of it are available; use storage: "
+        "shape, which holds no bytes, or lower the batch"
+    )
+
+
+def test_a_predicted_shortage_is_the_result_where_the_computer_has_too_little_memory(starved, monkeypatch):
+    leave_memory(monkeypatch, 4096)
+
+    result = run(starved)
+
+    assert (result.executed, result.agreement, result.shortage_engine) == (None, None, "simulate")
+    assert result.shortage.shortage.owner == "y"
+    assert result.not_executed == (
+        "an execution needs about 13 KiB of this computer's memory, and 4 KiB of it are available"
+    )
+
+
+def test_an_execution_alone_that_surely_fits_is_not_simulated_first(scenario, monkeypatch):
+    monkeypatch.setattr("simgpu.session.running.simulate", None)
+
+    assert run(scenario, engine="execute").is_success
+    leave_memory(monkeypatch, 4096)
+    with pytest.raises(TypeError):
+        run(scenario, engine="execute")
+
+
+@pytest.mark.parametrize("engine", ["both", "execute"])
+def test_what_just_fits_is_executed(scenario, monkeypatch, engine):
+    peaks, feeds, results = 23 * 1024, 2048 + 32, 4096 + 32
+    leave_memory(monkeypatch, peaks + feeds + results)
+
+    assert run(scenario, engine=engine).is_success
+    leave_memory(monkeypatch, peaks + feeds + results - 1)
+    with pytest.raises(ExecutionError):
+        run(scenario, engine=engine)
+
+
+@pytest.mark.parametrize(("engine", "storage"), [("simulate", "numpy"), ("both", "shape"), ("execute", "shape")])
+def test_what_holds_no_bytes_needs_no_memory(scenario, monkeypatch, engine, storage):
+    leave_memory(monkeypatch, 0)
+
+    assert run(replace(scenario, execution=replace(scenario.execution, storage=storage)), engine=engine).is_success
+
+
+def test_a_computer_that_does_not_say_how_much_memory_it_has_is_trusted(scenario, monkeypatch):
+    monkeypatch.setattr("simgpu.session.running.available_bytes", lambda: None)
+
+    assert run(scenario).is_success
 
 
 def test_hard_placement_refuses_what_soft_placement_moves(scenario):

@@ -76,7 +76,8 @@ def _build(translation: Translation, *, inputs: Sequence[str], outputs: Sequence
     names = operation_names([step.node for step in translation.steps], taken=[*inputs, *recipes])
     for step, name in zip(translation.steps, names, strict=True):
         building.add_step(step, name)
-    building.builder.fetch(*building.read(outputs))
+    for name, tensor in zip(outputs, building.read(outputs), strict=True):
+        building.builder.fetch(**{name: tensor})
     return building.builder.build()
 
 

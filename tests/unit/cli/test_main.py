@@ -9,37 +9,8 @@ import re
 import pytest
 
 from simgpu import cli
-from simgpu.cli import console, entry
-
-SMALL = """\
-name: small
-machine: {gpus: 1 x 64KiB, split: {"GPU:0": [32KiB, 32KiB]}}
-graph:
-  operations:
-    - {name: x, op: Input, shape: [16, 32]}
-    - {name: w, op: Variable, shape: [32, 64]}
-    - {name: y, op: MatMul, inputs: [x, w]}
-    - {name: z, op: Relu, inputs: [y], device: "/gpu:7"}
-    - {name: n, op: Cast, inputs: [z], attributes: {dtype: int32}}
-seed: 3
-"""
-
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "small.yaml"
-    path.write_text(SMALL)
-    return path
-
-
-@pytest.fixture
-def simgpu(capsys):
-    def call(*arguments: object) -> tuple[int, str, str]:
-        status = cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+from simgpu.cli import console
+from tests.unit.cli.small import SMALL
 
 
 def test_run_reports_both_engines(simgpu, file):
@@ -110,32 +81,25 @@ def test_the_trace_file_holds_both_traces(simgpu, file, tmp_path):
     assert {event["pid"] for event in document["traceEvents"]} == {1, 2, 3, 4}
 
 
-def test_a_trace_file_that_cannot_be_written_is_one_line(simgpu, file, tmp_path):
-    status, _, err = simgpu("run", file, "--trace", tmp_path / "no" / "out.json")
+def test_gpus_that_the_environment_hides_are_reported_and_told_with_refusals(simgpu, file, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    shown, data, hard = simgpu("run", file), simgpu("run", file, "--json"), simgpu("run", file, "--hard")
+    placed = simgpu("place", "squeezenet", "--machine", "4 x t4")
 
-    assert (status, err) == (2, f"simgpu: error: [Errno 2] No such file or directory: '{tmp_path}/no/out.json'\n")
-
-
-def test_running_out_of_memory_is_reported_and_has_its_own_status(simgpu, file):
-    file.write_text(SMALL.replace("64KiB", "24KiB").replace("32KiB", "12KiB"))
-    status, out, err = simgpu("run", file)
-
-    assert status == entry.OUT_OF_MEMORY == 3
-    assert "\nExecuted until memory ran out; there are no outputs.\nBoth engines agree: " in out
-    assert err == (
-        "simgpu: error: /job:localhost/replica:0/task:0/device:GPU:0: out of memory: y asked for 4 KiB; 10 KiB of "
-        "12 KiB are used and the largest hole is 2 KiB; largest live tensors: w 8 KiB, x 2 KiB; free memory, "
-        "place less on "
-        "/job:localhost/replica:0/task:0/device:GPU:0, or raise its limit\n"
-    )
+    assert shown[1].splitlines()[2] == "CUDA_VISIBLE_DEVICES= leaves 0 of 1 GPUs."
+    assert json.loads(data[1])["environment"] == "CUDA_VISIBLE_DEVICES= leaves 0 of 1 GPUs"
+    assert hard[2].endswith("; CUDA_VISIBLE_DEVICES= leaves 0 of 1 GPUs\n")
+    assert placed[1].splitlines()[2] == "CUDA_VISIBLE_DEVICES= leaves 0 of 4 GPUs."
 
 
-def test_running_out_of_memory_is_in_the_json_too(simgpu, file):
-    file.write_text(SMALL.replace("64KiB", "24KiB").replace("32KiB", "12KiB"))
-    status, out, err = simgpu("run", file, "--json", "--engine", "simulate")
+def test_gpus_are_hidden_from_the_simulated_machine_too(simgpu, file, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    file.write_text(SMALL + "simulation: {machine: 2 x 1MiB}\n")
+    status, out, err = simgpu("run", file, "--engine", "simulate", "--json")
 
-    assert status == 3
-    assert f"simgpu: error: {json.loads(out)['out_of_memory']['message']}\n" == err
+    assert (status, err) == (0, "")
+    assert json.loads(out)["simulated_machine"] == "1 host, no GPU; 1 device: CPU:0"
 
 
 def test_simulate_needs_no_scenario_file(simgpu):
@@ -154,7 +118,7 @@ def test_place_shows_where_every_operation_goes(simgpu):
 
     data = json.loads(out)
     assert status == 0
-    assert sorted(data) == ["format", "placement", "scenario"]
+    assert sorted(data) == ["environment", "format", "machine", "placement", "scenario"]
     assert len(data["placement"]["decisions"]) == data["placement"]["operations"] == 119
 
 
@@ -168,49 +132,14 @@ def test_machines_lists_the_catalog_and_shows_one_entry(simgpu):
     assert "host0/GPU:3 pcie3-x16" in box[1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["run", "no.yaml"], "no.yaml: the scenario cannot be read: No such file or directory"),
-        (["machines", "h100"], "the catalog has nothing named 'h100'; did you mean 'h100-80g' or 'eth-100g' or "
-         "'hgx-h100-8'?"),
-        (["simulate", "resnet5", "--machine", "cpu"], "there is no model named 'resnet5'; did you mean "
-         "light_resnet50 or "),
-        (["simulate", "./no.onnx", "--machine", "cpu"], "there is no file no.onnx; name an .onnx file, or a model such "
-         "as light_resnet50"),
-        (["place", "resnet50", "--machine", "0 x t4"], "a count is between 1 and 4096, not 0; write 'cpu' for a "
-         "machine without GPU"),
-        (["simulate", "resnet50", "--machine", "t4", "--weights", "none"], "--weights 'none' is not one of given, "
-         "random"),
-        (["simulate", "resnet50", "--machine", "t4", "--seed", "-1"], "--seed -1 is negative; a seed is 0 or more"),
-        (["simulate", "resnet50", "--machine", "t4", "--batch", "0"], "batch is 0; it must be an int from 1 to "
-         "1048576"),
-        (["place", "resnet50", "--machine", "t4", "--kernels", "some"], "there is no kernel set 'some'; choose "),
-    ],
-)  # fmt: skip
-def test_bad_input_is_one_line_and_status_2(simgpu, arguments, message):
-    status, out, err = simgpu(*arguments)
+@pytest.mark.parametrize("name", ["2 x t4", "4GiB", "cpu", "t4 + h100-80g"])
+def test_machines_shows_a_machine_of_one_line(simgpu, name):
+    status, out, _ = simgpu("machines", name)
 
-    assert (status, out) == (2, "")
-    assert err.startswith(f"simgpu: error: {message}")
-    assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--frob"], "Error: No such option: --frob"),
-        (["frob"], "Error: No such command 'frob'."),
-        (["run"], "Error: Missing argument 'file'."),
-        (["run", "x", "--seed", "y"], "Error: Invalid value for '--seed': "),
-    ],
-)
-def test_wrong_usage_is_explained_with_status_2(simgpu, arguments, message):
-    status, out, err = simgpu(*arguments)
-
-    assert (status, out) == (2, "")
-    assert err.startswith("Usage: simgpu ")
-    assert message in err
+    assert status == 0
+    assert out.startswith("Machine: 1 host, ")
+    assert "\nDevices\n" in out
+    assert ("\nRoutes between devices\n" in out) == (name != "cpu")
 
 
 def test_the_version_and_the_help_are_on_stdout(simgpu):
@@ -219,27 +148,7 @@ def test_the_version_and_the_help_are_on_stdout(simgpu):
     assert (version[0], version[1].split()[0]) == (0, "simgpu")
     assert help_[0] == 0
     assert [word for word in ("run", "simulate", "place", "machines") if f"\n  {word} " not in help_[1]] == []
-
-
-def test_an_interrupt_is_one_line_and_status_130(simgpu, file, monkeypatch):
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("simgpu.cli.commands.run_file", interrupt)
-    status, _, _ = simgpu("run", file)
-
-    assert status == 130
-
-
-def test_a_computer_without_enough_memory_is_one_line_and_status_2(simgpu, file, monkeypatch):
-    def exhaust(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr("simgpu.cli.commands.run_file", exhaust)
-    status, _, err = simgpu("run", file)
-
-    assert (status, err.count("\n")) == (2, 1)
-    assert err.startswith("simgpu: error: this computer has not enough memory for that")
+    assert "..." not in help_[1].partition("Commands:")[2]
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(simgpu, file, monkeypatch):

@@ -30,8 +30,8 @@ def test_resnet_runs_on_two_slices():
 
     assert result.is_success
     assert [name[-5:] for name in used_devices(result)] == ["GPU:0", "GPU:1"]
-    assert result.outputs["n175"].shape == (8, 1000)
-    assert abs(result.outputs["n175"].sum(axis=1) - 1).max() < 1e-4
+    assert result.outputs["gpu_0/softmax_1"].shape == (8, 1000)
+    assert abs(result.outputs["gpu_0/softmax_1"].sum(axis=1) - 1).max() < 1e-4
 
 
 def test_densenet_runs_on_eight_cards():

@@ -175,3 +175,32 @@ def test_colocation_and_control_inputs_name_each_operation_once(builder):
     operation = builder.build().operation("c")
 
     assert (operation.colocation, operation.control_inputs) == (("b", "a"), (1, 0))
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", "a\nb", 7])
+def test_a_name_that_cannot_be_printed_is_refused(builder, name):
+    with pytest.raises(GraphError, match="a name is printable text and not empty"):
+        builder.add("Work", name=name)
+
+
+def test_a_name_that_is_called_as_the_output_of_another_operation_is_refused(builder):
+    builder.add("Split", name="a", outputs=[TensorSpec((1,), "float32")] * 2)
+    builder.add("Work", name="a:1")
+
+    assert refusal(builder) == "operation 'a:1' is called as output 1 of 'a'; give it another name"
+
+
+@pytest.mark.parametrize("keyword", ["colocate_with", "control_inputs"])
+def test_text_in_place_of_a_list_of_names_is_refused(builder, keyword):
+    with pytest.raises(GraphError) as caught:
+        builder.add("Work", name="w", **{keyword: "ab"})
+
+    assert str(caught.value) == f"operation 'w': {keyword} is the text 'ab'; give a list of names"
+
+
+def test_fetched_tensors_have_names_of_their_own_or_those_given(builder):
+    first, second = builder.add("Split", name="a", outputs=[TensorSpec((1,), "float32")] * 2)
+    builder.fetch(first, second, best=second)
+    graph = builder.build()
+
+    assert (graph.fetches, graph.fetch_names) == ((0, 1, 1), ("a", "a:1", "best"))

@@ -74,6 +74,12 @@ TALL = (3.0 * f(2, 3, 4), 1.0 + np.abs(f(3, 1)))
 IMAGE = f(2, 4, 7, 6)
 CHANNELS = (f(4), f(4) + 1, f(4) - 1, np.abs(f(4)) + 0.5)
 
+def sampled(type: str, values: np.ndarray, *, dtype: str = "float32", **attributes: Any) -> Row:
+    """A tensor of shape (3, 4) from the stream that SEED names."""
+    given = {"shape": (3, 4), "seed": SEED, "dtype": dtype, **attributes}
+    return Row(type, (), given, lambda: [values.astype(dtype)])
+
+
 ROWS = [
     # Activations, also where a naive formula overflows.
     onnx("Relu", f(3, 5)),
@@ -256,4 +262,12 @@ ROWS = [
     variable(Normal(1.0, 0.5, SEED), "bfloat16", 0.5 * stream().standard_normal((3, 4), np.float32) + 1),
     variable(Uniform(-2.0, 3.0, SEED), "float32", 5 * stream().random((3, 4), np.float32) - 2),
     variable(Uniform(-9, 9, SEED), "int32", (18 * stream().random((3, 4)) - 9).astype(int)),
+    # Random values.
+    sampled("RandomUniform", 5 * stream().random((3, 4)) - 2, low=-2.0, high=3.0),
+    sampled("RandomUniform", stream().random((3, 4)), dtype="float64"),
+    sampled("RandomNormal", 0.5 * stream().standard_normal((3, 4)) + 1, mean=1.0, scale=0.5),
+    sampled("RandomUniformInt", stream().integers(0, 5, (3, 4)), high=5, dtype="int32"),
+    sampled("RandomUniformInt", stream().integers(-3, 2**40, (3, 4)), low=-3, high=2**40, dtype="int64"),
+    # Strings.
+    Row("StringLength", (np.array([["a", "\u00e9", b"abc"]], object),), {}, lambda text: [np.array([[1, 2, 3]], "int32")]),
 ]

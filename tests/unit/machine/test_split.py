@@ -105,6 +105,12 @@ def test_a_task_is_split_by_its_full_name():
             ("split", "GPU:0", 1),
         ),
         (
+            {"GPU:0": [2, 2]},
+            'split["GPU:0"][0]: a memory limit of 2 B is less than 512 B, the unit in which memory is handed out; a '
+            "plain number means bytes: write a unit, such as '2GiB'",
+            ("split", "GPU:0", 0),
+        ),
+        (
             {"GPU:0": []},
             'split["GPU:0"]: a split has at least one part; this list is empty',
             ("split", "GPU:0"),

@@ -79,8 +79,9 @@ def test_out_of_memory_says_who_what_was_there_and_what_to_do(pool):
         pool.allocate(4096, owner="conv1")
 
     assert str(caught.value) == (
-        "/device:GPU:0: out of memory: conv1 asked for 4 KiB; 1 KiB of 4 KiB are used and the largest hole is 3 KiB; "
-        "largest live tensors: weights 1 KiB; free memory, place less on /device:GPU:0, or raise its limit"
+        "/device:GPU:0: out of memory: conv1 asked for 4 KiB (4096 B); 1 KiB of 4 KiB are used and the largest hole "
+        "is 3 KiB; largest live tensors: weights 1 KiB; free memory, lower the batch, place less on /device:GPU:0, or "
+        "raise its limit"
     )
 
 

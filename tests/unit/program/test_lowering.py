@@ -161,3 +161,15 @@ def test_an_input_with_two_outputs_is_refused():
 
     with pytest.raises(GraphError, match="input 'fed' has 2 outputs; an Input has exactly one"):
         lower(place(builder.build(), TWO, kernels="all"))
+
+
+def test_a_variable_with_control_inputs_is_refused():
+    builder = GraphBuilder()
+    builder.add("Identity", name="first", outputs=[TensorSpec((8,), "float32")])
+    attributes = {"initializer": Constant(1)}
+    builder.add(
+        "Variable", name="v", outputs=[TensorSpec((8,), "float32")], attributes=attributes, control_inputs=["first"]
+    )
+
+    with pytest.raises(GraphError, match="variable 'v' has control inputs; variables are there before"):
+        lower(place(builder.build(), TWO, kernels="all"))

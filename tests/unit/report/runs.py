@@ -29,5 +29,10 @@ def predicted() -> Trace:
     return trace
 
 
+def elsewhere_run(*limits: str) -> RunResult:
+    """Simulate on slices of a T4 instead."""
+    return run(scenario_from_text(f'{TEXT}simulation: {{machine: {{gpus: t4, split: {{"GPU:0": {[*limits]}}}}}}}\n'))
+
+
 def starved_run() -> RunResult:
     return run(scenario_from_text(TEXT.replace("64KiB", "24KiB").replace("32KiB", "12KiB")))

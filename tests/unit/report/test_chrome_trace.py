@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from itertools import pairwise
 
 import pytest
 
+from simgpu.errors import InvalidValue
 from simgpu.report import chrome_trace, write_chrome_trace
 from simgpu.trace import Decision, DeviceSummary, MemoryEvent, Span, Trace
 from tests.unit.report.runs import predicted, small_run
@@ -72,6 +74,39 @@ def test_the_file_is_the_document(tmp_path):
     write_chrome_trace(tmp_path / "t.json", trace)
 
     assert json.loads((tmp_path / "t.json").read_text()) == chrome_trace(trace)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no/t.json", "there is no directory {}/no"),
+        ("", "it is a directory"),
+        ("full", "No space left on device"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_in_words(trace, tmp_path, path, reason):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    name = "/dev/full" if path == "full" else os.path.join(tmp_path, path).rstrip("/")
+    with pytest.raises(InvalidValue) as caught:
+        write_chrome_trace(name, trace)
+
+    assert str(caught.value) == (
+        f"the trace cannot be written to {name!r}: {reason.format(tmp_path)}; name a file in a directory you can write"
+    )
+
+
+@pytest.mark.parametrize("path", [3, None, b"t.json", "a\0b"])
+def test_what_is_no_path_is_refused(trace, path):
+    with pytest.raises(InvalidValue, match=r"^a trace is written to a path, not to "):
+        write_chrome_trace(path, trace)
+
+
+def test_what_is_no_trace_is_refused_before_anything_is_written(trace, tmp_path):
+    with pytest.raises(InvalidValue, match=r"^None is not a trace; give those of `simulate`"):
+        write_chrome_trace(tmp_path / "t.json", trace, None)
+
+    assert not (tmp_path / "t.json").exists()
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):

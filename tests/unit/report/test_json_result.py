@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from simgpu.report import placement_json, result_json
-from tests.unit.report.runs import small_run, starved_run
+from tests.unit.report.runs import elsewhere_run, small_run, starved_run
 
 GPU = "/job:localhost/replica:0/task:0/device:GPU:"
 
@@ -44,6 +45,8 @@ def test_the_keys_and_types_of_a_run_are_these():
     assert keys(result_json(small_run(), decisions=True)) == {
         "format": "int",
         "scenario": {"name": "str", "seed": "int"},
+        "machine": "str",
+        "environment": "NoneType",
         "placement": {
             "policy": "str",
             "kernels": "str",
@@ -52,6 +55,7 @@ def test_the_keys_and_types_of_a_run_are_these():
             "counts": [{"device": "str", "reason": "str", "operations": "int"}],
             "decisions": [{"operation": "str", "type": "str", "device": "str", "reason": "str"}],
         },
+        "simulated_machine": "str",
         "devices": [device],
         "predicted": dict.fromkeys(predicted, "int"),
         "executed": {"transfers": "int", "transferred_bytes": "int", "wall_clock": {"makespan_ps": "int"}},
@@ -62,6 +66,7 @@ def test_the_keys_and_types_of_a_run_are_these():
             "difference": "str",
         },
         "out_of_memory": "NoneType",
+        "not_executed": "NoneType",
         "outputs": [{"name": "str", "shape": ["int"], "dtype": "str"}],
     }
 
@@ -85,6 +90,7 @@ def test_figures_of_a_refused_allocation_are_those_of_the_error():
     data = result_json(starved_run())
 
     assert data["out_of_memory"] == {
+        "engine": "both",
         "message": str(starved_run().shortage),
         "device": f"{GPU}0",
         "operation": "y",
@@ -97,6 +103,29 @@ def test_figures_of_a_refused_allocation_are_those_of_the_error():
     }
     assert data["agreement"]["agree"] is True
     assert data["outputs"] == []
+
+
+def test_devices_are_those_of_the_machine_that_is_simulated():
+    data = result_json(elsewhere_run("4KiB", "8KiB"))
+
+    assert data["machine"] == "1 host, 1 x generic-64KiB; 3 devices: CPU:0, GPU:0, GPU:1"
+    assert data["simulated_machine"] == "1 host, 1 x t4; 3 devices: CPU:0, GPU:0, GPU:1"
+    assert [(device["model"], device["limit_bytes"]) for device in data["devices"][1:]] == [("t4", 4096), ("t4", 8192)]
+
+
+def test_memory_that_runs_out_in_the_simulation_only_is_in_the_data():
+    data = result_json(elsewhere_run("4KiB", "8KiB"))
+
+    assert (data["out_of_memory"]["engine"], data["out_of_memory"]["limit_bytes"]) == ("simulate", 4096)
+    assert [output["name"] for output in data["outputs"]] == ["z"]
+
+
+def test_what_the_environment_changed_and_what_was_not_executed_is_in_the_data():
+    result = small_run("simulate")
+    changed = replace(result.scenario, environment="CUDA_VISIBLE_DEVICES=0 leaves 1 of 8 GPUs")
+    data = result_json(replace(result, scenario=changed, not_executed="too large"))
+
+    assert (data["environment"], data["not_executed"]) == ("CUDA_VISIBLE_DEVICES=0 leaves 1 of 8 GPUs", "too large")
 
 
 def test_a_placement_counts_operations_by_device_and_reason():

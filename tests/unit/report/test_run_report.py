@@ -7,8 +7,9 @@ from rich.console import Console
 
 from simgpu.machine.catalog import boxes, parts
 from simgpu.report import catalog_tables, describe_box, describe_part, placement_report, run_report
-from simgpu.trace import Agreement
-from tests.unit.report.runs import small_run, starved_run
+from simgpu.report.summary import transfers
+from simgpu.trace import Agreement, DeviceSummary, Span, Trace
+from tests.unit.report.runs import elsewhere_run, small_run, starved_run
 
 
 def shown(parts: object) -> str:
@@ -42,7 +43,8 @@ Devices (utilization of modelled time)
 | GPU:1  | generic-64KiB |          1 | 32 KiB |  8 KiB | 25.0 % |      11.6 % | d8ed84248bcd |
 +--------+---------------+------------+--------+--------+--------+-------------+--------------+
 
-Predicted time: 17.2 us: compute 5 us (29.1 %), transfer 2.21 us (12.8 %), waiting 0 ps (0.0 %), launch 10 us (58.1 %).
+Predicted time: 17.2 us.
+Along the critical chain: compute 5 us (29.1 %), transfer 2.21 us (12.8 %), waiting 0 ps (0.0 %), launch 10 us (58.1 %).
 Transfers: 3, 10 KiB."""
     )
 
@@ -65,12 +67,71 @@ def test_engines_that_differ_are_reported_with_the_first_difference():
 
 
 def test_a_run_out_of_memory_is_reported_until_then():
-    *_, predicted, transfers, executed, agreement = run_report(starved_run())
+    *_, predicted, _, transfers, executed, agreement = run_report(starved_run())
 
-    assert " until memory ran out: compute " in str(predicted)
+    assert str(predicted).endswith(" until memory ran out.")
     assert transfers == "Transfers: 1, 2 KiB."
     assert executed == "Executed until memory ran out; there are no outputs."
     assert str(agreement).startswith("Both engines agree: ")
+
+
+def test_a_simulation_on_another_machine_is_reported_with_its_models_and_limits():
+    text = shown(run_report(elsewhere_run("16KiB", "20KiB")))
+
+    assert (
+        """
+Simulated on another machine: 1 host, 1 x t4; 3 devices: CPU:0, GPU:0, GPU:1
+Devices (utilization of modelled time)
++--------+-------------+------------+--------+--------+--------+-------------+--------------+
+| Device | Model       | Operations |  Limit |   Peak | Peak % | Utilization | Ledger       |
++--------+-------------+------------+--------+--------+--------+-------------+--------------+
+| CPU:0  | cpu-2s-8480 |          0 |  2 TiB |    0 B |  0.0 % |       0.0 % | -            |
+| GPU:0  | t4          |          3 | 16 KiB | 14 KiB | 87.5 % |"""
+        in text
+    )
+    assert "\nMachine: 1 host, 1 x generic-64KiB; " in text
+    assert "Both engines agree: " in text
+
+
+def test_memory_that_runs_out_in_the_simulation_only_is_reported():
+    *_, predicted, _, _, executed, agreement = run_report(elsewhere_run("4KiB", "8KiB"))
+
+    assert str(predicted).endswith(" until memory ran out.")
+    assert str(executed).endswith("outputs: z float32[16,64].")
+    assert str(agreement).startswith("The engines DIFFER: memory event ")
+
+
+def test_a_line_says_what_the_environment_changed():
+    result = small_run("simulate")
+    scenario = replace(result.scenario, environment="CUDA_VISIBLE_DEVICES=0 leaves 1 of 8 GPUs")
+
+    assert placement_report(scenario, result.placement)[1:4] == [
+        "Machine: 1 host, 1 x generic-64KiB; 3 devices: CPU:0, GPU:0, GPU:1",
+        "CUDA_VISIBLE_DEVICES=0 leaves 1 of 8 GPUs.",
+        "",
+    ]
+
+
+def test_a_line_says_what_was_not_executed_and_why():
+    result = replace(small_run("simulate"), not_executed="an execution needs about 24 GiB")
+
+    assert run_report(result)[-1] == "Not executed: an execution needs about 24 GiB."
+
+
+def test_moves_within_the_memory_of_a_host_are_no_transfers():
+    device = DeviceSummary("/job:worker/replica:0/task:1/device:CPU:0", "CPU", 1)
+    ways = {
+        "caller -> CPU:0": 1,
+        "CPU:0 -> caller": 2,
+        "caller -> /job:worker/task:1/CPU:0": 4,
+        "caller -> GPU:0": 8,
+        "GPU:0 -> CPU:0": 16,
+        "caller -> CPU:1": 32,
+        "/job:worker/task:1/CPU:0 -> /job:worker/task:0/CPU:0": 64,
+    }
+    spans = [Span("transfer", "t", way, 0, 0, 0, -1, size) for way, size in ways.items()]
+
+    assert transfers(Trace("simulate", "modelled", (device,), (), spans, [[]])) == (4, 8 + 16 + 32 + 64)
 
 
 def test_decisions_are_listed_on_request():
@@ -110,4 +171,5 @@ def test_a_box_is_shown_with_its_devices_and_links():
 
     assert "| hosts             | 1 x cpu-2s-2698" in text
     assert "| /job:localhost/replica:0/task:0/device:GPU:3 | host0/GPU:3 | t4          |  16 GiB |" in text
+    assert "| GPU - GPU |     6 | GPU:0 - GPU:1 | 2 links | 15.75 GB/s |    2 us |" in text
     assert "| host0/GPU:3 pcie3-x16 | host0/GPU:3 - host0/CPU:0 | 15.75 GB/s |    1 us | full   |" in text

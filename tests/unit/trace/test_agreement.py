@@ -67,3 +67,12 @@ def test_other_devices_are_told_before_all_else():
     assert difference(trace_of("execute", devices=("CPU:0", "GPU:1"), placed="GPU:1")) == (
         "simulate has 2 devices and execute 2, or other names"
     )
+
+
+def test_offsets_are_left_out_where_a_device_has_another_limit():
+    def trace(limit, offset):
+        device = DeviceSummary("GPU:0", "GPU", limit)
+        return Trace("simulate", "modelled", (device,), (), memory=[[MemoryEvent(0, True, "x", offset, 512)]])
+
+    assert not compare(trace(1024, 0), trace(1024, 512))
+    assert compare(trace(1024, 0), trace(2048, 512)) == Agreement(0, 1, "", are_offsets_compared=False)

@@ -1,4 +1,4 @@
-"""One scenario through both engines: read, place, simulate, execute, compare.
+"""Run a scenario.
 
 The simulation comes first, and the execution follows its order on every device. So the ledgers can be compared event by
 event, and an out-of-memory of one engine must be that of the other.
@@ -8,50 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory
 from simgpu.execution import execute
-from simgpu.graph import Graph, Operation, TensorSpec
-from simgpu.kernels import array_dtype
+from simgpu.graph import Graph
 from simgpu.placement import Placement, place
 from simgpu.readers import read_onnx
-from simgpu.scenario import InlineGraph, Scenario
+from simgpu.scenario import InlineGraph, Scenario, SimulationOptions
+from simgpu.session.computer import available_bytes, most_bytes, needed_bytes
+from simgpu.session.feeds import feeds_that_fit
+from simgpu.session.result import Engine, RunResult
 from simgpu.simulation import simulate
 from simgpu.trace import Agreement, Trace, compare
+from simgpu.units import short_size
 
-Engine = Literal["both", "execute", "simulate"]
 ENGINES: tuple[Engine, ...] = ("both", "execute", "simulate")
 OnProgress = Callable[[str, int, int], None]
 """(what is being done, steps done, steps in all)"""
-
-_FEEDS = 1  # second entry of the seed of an input's values; the third is the number of its operation
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came of a scenario. A trace is None if its engine did not run.
-
-    If memory ran out, `shortage` is the error, the traces end there, and there are no outputs. `agreement` compares the
-    engines if both ran. `outputs` are arrays by name; shapes on `shape` storage.
-    """
-
-    scenario: Scenario
-    graph: Graph
-    placement: Placement
-    predicted: Trace | None = None
-    executed: Trace | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    shortage: OutOfDeviceMemory | None = None
-    agreement: Agreement | None = None
-
-    @property
-    def is_success(self) -> bool:
-        """True if nothing ran out of memory and the engines, if both ran, agree."""
-        return self.shortage is None and (self.agreement is None or bool(self.agreement))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +40,23 @@ class _Outcome:
 def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress | None = None) -> RunResult:
     """Run a scenario on one engine or both.
 
-    Running out of device memory is a result, not an error: see `RunResult.shortage`. Raises whatever reading, placing
-    and running raise otherwise.
+    Running out of device memory is a result, not an error: see `RunResult.shortage`. What this computer has too little
+    memory for is not executed: if the simulation ran out of memory, that is the result; else ExecutionError. Raises
+    whatever reading, placing and running raise otherwise.
     """
     if engine not in ENGINES:
         raise InvalidValue(f"engine={engine!r} is not an engine; choose one of {', '.join(ENGINES)}")
     placement = place_scenario(scenario)
     predicted = executed = None
+    not_executed = ""
     if engine != "execute":
         predicted = _simulate(scenario, placement, _stage(on_progress, "simulate"))
     if engine != "simulate":
-        executed = _execute(scenario, placement, predicted, _stage(on_progress, "execute"))
-    last = executed or predicted
+        not_executed = _what_does_not_fit(scenario, placement, predicted)
+        if not not_executed:
+            executed = _execute(scenario, placement, predicted, _stage(on_progress, "execute"))
+        elif predicted is None or predicted.shortage is None:
+            raise ExecutionError(f"{not_executed}; use storage: shape, which holds no bytes, or lower the batch")
     return RunResult(
         scenario=scenario,
         graph=placement.graph,
@@ -85,8 +64,28 @@ def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress 
         predicted=predicted.trace if predicted else None,
         executed=executed.trace if executed else None,
         outputs=executed.outputs if executed else {},
-        shortage=last.shortage if last else None,
+        predicted_shortage=predicted.shortage if predicted else None,
+        executed_shortage=executed.shortage if executed else None,
         agreement=_compare(predicted, executed) if predicted and executed else None,
+        not_executed=not_executed,
+    )
+
+
+def _what_does_not_fit(scenario: Scenario, placement: Placement, predicted: _Outcome | None) -> str:
+    """Say what an execution lacks on this computer; empty if it fits, or holds no bytes, or nobody can tell."""
+    available = available_bytes() if scenario.execution.storage == "numpy" else None
+    if available is None:
+        return ""
+    if predicted is None:
+        if most_bytes(placement) <= available:
+            return ""
+        predicted = _simulate(replace(scenario, simulation=SimulationOptions()), placement, None)
+    needed = needed_bytes(placement, predicted.trace, is_complete=predicted.shortage is None)
+    if needed <= available:
+        return ""
+    return (
+        f"an execution needs about {short_size(needed)} of this computer's memory, and {short_size(available)} of it "
+        "are available"
     )
 
 
@@ -121,42 +120,6 @@ def read_graph(scenario: Scenario) -> Graph:
     return read_onnx(model.onnx, batch=model.batch, weights=model.weights, seed=scenario.seed, shapes=model.shapes)
 
 
-def make_feeds(graph: Graph, seed: int) -> dict[str, NDArray[Any]]:
-    """Return values for every input: standard normal for floats, 0 for everything else.
-
-    The values of an input depend on the seed and on the number of its operation alone.
-    """
-    return {input.name: _values(input, seed) for input in graph if input.type == "Input"}
-
-
-def _feeds(placement: Placement, seed: int) -> dict[str, NDArray[Any]]:
-    """Return values for every input that its device can hold; in place of a larger one, zeros without memory."""
-    feeds = {}
-    for input in placement.graph:
-        if input.type == "Input":
-            device = placement.machine.devices[placement.memory_device(input.outputs[0])]
-            fits = input.output_specs[0].nbytes <= device.memory_limit_bytes
-            feeds[input.name] = _values(input, seed) if fits else _zeros_without_memory(input.output_specs[0])
-    return feeds
-
-
-def _zeros_without_memory(spec: TensorSpec) -> NDArray[Any]:
-    return np.broadcast_to(np.zeros((), array_dtype(spec.dtype)), spec.shape)
-
-
-def _values(input: Operation, seed: int) -> NDArray[Any]:
-    spec = input.output_specs[0]
-    dtype = array_dtype(spec.dtype)
-    try:
-        if not spec.dtype.startswith(("float", "bfloat")):
-            return np.zeros(spec.shape, dtype)
-        generator = np.random.default_rng(np.random.SeedSequence((seed, _FEEDS, input.index)))
-        return generator.standard_normal(spec.shape, np.float32).astype(dtype, copy=False)
-    except (MemoryError, ValueError) as error:  # NumPy's words for more than this machine has, or can address
-        reason = f"an input of {spec} cannot be made on this machine ({error}); lower the batch, or use storage: shape"
-        raise ExecutionError(reason) from error
-
-
 def _simulate(scenario: Scenario, placement: Placement, on_progress: Callable[[int, int], None] | None) -> _Outcome:
     options = scenario.simulation
     try:
@@ -178,7 +141,7 @@ def _execute(
     storage = scenario.execution.storage
     is_early_end = predicted is not None and predicted.shortage is not None and scenario.simulation.machine is not None
     follow = None if predicted is None or is_early_end else predicted.trace
-    feeds = {} if storage == "shape" else _feeds(placement, scenario.seed)
+    feeds = {} if storage == "shape" else feeds_that_fit(placement, scenario.seed)
     try:
         outputs, trace = execute(placement, feeds, storage=storage, follow=follow, on_progress=on_progress)
     except OutOfDeviceMemory as error:

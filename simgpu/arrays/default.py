@@ -1,0 +1,75 @@
+"""The runtime of programs that name none, and the functions that work on it."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from simgpu.arrays.constants import make_constant
+from simgpu.arrays.current import entered_runtime
+from simgpu.arrays.recording import Recording
+from simgpu.arrays.runtime import Runtime
+from simgpu.arrays.scopes import DeviceScope
+from simgpu.environment import default_settings, visible_machine
+
+if TYPE_CHECKING:
+    from simgpu.arrays.array import Array
+
+_lock = Lock()
+_default: Runtime | None = None
+
+
+def default_runtime() -> Runtime:
+    """Return the default runtime; the first call makes it, from what environment variables say.
+
+    Its first use takes all the memory of every visible GPU, shared with other programs of the same user. Limits, memory
+    growth and `CUDA_VISIBLE_DEVICES` leave room for others.
+    """
+    global _default
+    with _lock:
+        if _default is None or _default.is_closed:
+            _default = _new_default()
+        return _default
+
+
+def set_default_runtime(runtime: Runtime | None) -> Runtime | None:
+    """Make a runtime the default one, or let the next use make one (None). Returns what was; it is not closed."""
+    global _default
+    with _lock:
+        before, _default = _default, runtime
+        return before
+
+
+def current_runtime() -> Runtime:
+    """Return the innermost runtime entered by `with` on this thread or asyncio task, or else the default one."""
+    return entered_runtime() or default_runtime()
+
+
+def device(name: object) -> DeviceScope:
+    """Return a scope in which operations are asked to be on a device: `with sg.device("/gpu:1"):`.
+
+    Scopes nest and merge as TensorFlow's; None clears the outer ones. It is one of the current runtime.
+    """
+    return current_runtime().device(name)
+
+
+def constant(value: Any, dtype: str | None = None, *, runtime: Runtime | None = None) -> Array:
+    """Return an array of the caller's values on the device that scopes and kernels give it.
+
+    Python's floats become float32 and its ints int32, as in TensorFlow; NumPy's values keep their dtype.
+    """
+    return make_constant(runtime or current_runtime(), value, dtype)
+
+
+def record(runtime: Runtime | None = None) -> Recording:
+    """Return a recording of what runs inside it, on a runtime or the current one: `with sg.record() as program:`."""
+    return (runtime or current_runtime()).record()
+
+
+def _new_default() -> Runtime:
+    settings = default_settings()
+    runtime = Runtime(visible_machine(settings.machine), storage=settings.storage, kernels=settings.kernels, share=True)
+    runtime.config.forced_growth = settings.forced_growth
+    if settings.reserve_bytes is not None:
+        runtime.config.set_memory_reserve(settings.reserve_bytes)
+    return runtime

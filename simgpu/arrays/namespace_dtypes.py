@@ -1,0 +1,116 @@
+"""Data type functions of the namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simgpu.arrays.arguments import as_arrays, no_array, run
+from simgpu.arrays.arithmetic import SCALARS
+from simgpu.arrays.array import Array
+from simgpu.arrays.dtypes import KINDS, dtype_name, dtype_of
+from simgpu.errors import GraphError, InvalidValue
+
+Dtype = Any
+
+
+@dataclass(frozen=True, slots=True)
+class FloatInfo:
+    """Limits of a floating-point dtype, or of the parts of a complex one, as Python floats."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: Dtype
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerInfo:
+    """Limits of an integer dtype, as Python ints."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: Dtype
+
+
+def astype(x: Array, dtype: Dtype, /, *, copy: bool = True, device: Any = None) -> Array:
+    """Return the elements as another dtype, on a device if one is given.
+
+    With `copy=False` the array itself, if it has the dtype. Complex elements become no other numbers: GraphError.
+    """
+    (x,) = as_arrays("astype", x)
+    name = dtype_name(dtype)
+    made = x if name == x._kind.spec.dtype and not copy else run("astype", x, dtype=name)
+    return made if device is None else made.to_device(device)
+
+
+def can_cast(from_: Dtype | Array, to: Dtype, /) -> bool:
+    """Tell whether all values of one dtype are kept by another."""
+    return bool(np.can_cast(dtype_of(_name(from_)), dtype_of(dtype_name(to))))
+
+
+def finfo(type: Dtype | Array, /) -> FloatInfo:
+    """Return the limits of a floating-point dtype, real or complex. Raises InvalidValue for others."""
+    name = _name(type)
+    if name not in (*KINDS["real floating"], *KINDS["complex floating"]):
+        raise InvalidValue(f"finfo is for floating-point dtypes, not {name}; see iinfo")
+    dtype = dtype_of({"complex64": "float32", "complex128": "float64"}.get(name, name))
+    limits = _ml_finfo(dtype) if name == "bfloat16" else np.finfo(dtype)
+    numbers = (limits.eps, limits.max, limits.min, limits.smallest_normal)
+    return FloatInfo(int(limits.bits), *map(float, numbers), dtype)
+
+
+def iinfo(type: Dtype | Array, /) -> IntegerInfo:
+    """Return the limits of an integer dtype. Raises InvalidValue for others."""
+    name = _name(type)
+    if name not in KINDS["integral"]:
+        raise InvalidValue(f"iinfo is for integer dtypes, not {name}")
+    limits = np.iinfo(dtype_of(name))
+    return IntegerInfo(limits.bits, int(limits.max), int(limits.min), dtype_of(name))
+
+
+def isdtype(dtype: Dtype, kind: Any) -> bool:
+    """Tell whether a dtype is another, or of a kind such as "real floating", or one of several of these."""
+    name = dtype_name(dtype)
+    if isinstance(kind, tuple):
+        return any(isdtype(dtype, one) for one in kind)
+    if isinstance(kind, str):
+        if kind not in KINDS:
+            raise InvalidValue(f"there is no kind of dtypes {kind!r}; the kinds are {', '.join(KINDS)}")
+        return name in KINDS[kind]
+    return name == dtype_name(kind)
+
+
+def result_type(*arrays_and_dtypes: Any) -> Dtype:
+    """Return the dtype in which arrays, dtypes and Python scalars meet. Raises GraphError if there is none."""
+    given = [value if value.__class__ in SCALARS else dtype_of(_name(value)) for value in arrays_and_dtypes]
+    if all(value.__class__ in SCALARS for value in given):
+        raise InvalidValue("result_type needs at least one array or dtype")
+    try:
+        return np.result_type(*given)
+    except TypeError as error:
+        raise GraphError(f"result_type: {error}") from None
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, Array):
+        return value._kind.spec.dtype
+    try:
+        return dtype_name(value)
+    except InvalidValue:
+        raise no_array("a function of dtypes", value) from None
+
+
+def _ml_finfo(dtype: Dtype) -> Any:
+    import ml_dtypes
+
+    return ml_dtypes.finfo(dtype)
+
+
+FUNCTIONS = {function.__name__: function for function in (astype, can_cast, finfo, iinfo, isdtype, result_type)}
+"""The data type functions of the standard by name."""

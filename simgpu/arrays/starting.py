@@ -1,0 +1,101 @@
+"""Brings the devices of a runtime to life: cuts the cards as chosen, claims them, and opens their memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simgpu.arrays.config import Config
+from simgpu.arrays.config_choices import configured_machine
+from simgpu.arrays.memory import DeviceMemory
+from simgpu.cards import Claim, ClaimRequest, SharedCards, card_key
+from simgpu.machine import LogicalDevice, Machine
+from simgpu.memory import Block, GrowingPool, MemoryPool
+from simgpu.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Devices that live. `claims` are what other programs cannot have meanwhile; none if the cards are private."""
+
+    machine: Machine
+    memories: tuple[DeviceMemory, ...]
+    claims: tuple[Claim, ...]
+
+
+class UsageReport:
+    """Tells the ledger of cards, after each change, how much of a claim is in use: an observer of one memory."""
+
+    __slots__ = ("_claim", "_pool")
+
+    def __init__(self, claim: Claim, pool: MemoryPool) -> None:
+        self._claim, self._pool = claim, pool
+
+    def granted(self, device: int, block: Block, owner: str) -> None:
+        """Report."""
+        self._claim.report(self._pool.used_bytes, self._pool.peak_bytes)
+
+    def returned(self, device: int, block: Block) -> None:
+        """Report."""
+        self._claim.report(self._pool.used_bytes, self._pool.peak_bytes)
+
+
+def start(described: Machine, config: Config, storage: Storage, cards: SharedCards | None) -> Started:
+    """Start the devices. Raises OutOfDeviceMemory, and holds nothing, if the cards have not got what is asked."""
+    machine = configured_machine(described, config.choices())
+    growing = _growing(described, machine, config)
+    claims = _claim(machine, growing, cards)
+    try:
+        memories = tuple(
+            _open(index, device, growing[index], claims.get(index), storage)
+            for index, device in enumerate(machine.devices)
+        )
+    except BaseException:
+        release_all(tuple(claims.values()))
+        raise
+    return Started(machine, memories, tuple(claims.values()))
+
+
+def release_all(claims: tuple[Claim, ...]) -> None:
+    """Give back what is held of the cards. A second call does nothing."""
+    for claim in claims:
+        claim.release()
+
+
+def _growing(described: Machine, machine: Machine, config: Config) -> list[bool]:
+    """Tell for each logical device whether it takes its memory as needed."""
+    positions = {device.name: position for position, device in enumerate(described.physical_devices)}
+    cards = [config.grows(positions[device.name]) and device.kind == "GPU" for device in machine.physical_devices]
+    return [cards[device.physical] for device in machine.devices]
+
+
+def _claim(machine: Machine, growing: list[bool], cards: SharedCards | None) -> dict[int, Claim]:
+    """Claim the GPUs: all of their limits now, or nothing yet where they grow."""
+    if cards is None:
+        return {}
+    indices = [index for index, device in enumerate(machine.devices) if device.kind == "GPU"]
+    requests = [
+        ClaimRequest(
+            card_key(machine.physical(index)),
+            machine.devices[index].name,
+            machine.devices[index].memory_limit_bytes,
+            0 if growing[index] else None,
+        )
+        for index in indices
+    ]
+    return dict(zip(indices, cards.claim_all(requests), strict=True))
+
+
+def _open(index: int, device: LogicalDevice, grows: bool, claim: Claim | None, storage: Storage) -> DeviceMemory:
+    pool = _pool(device, grows, claim)
+    memory = DeviceMemory(index, device, storage.open(device.memory_limit_bytes), pool)
+    if claim is not None:
+        memory.observers = (UsageReport(claim, pool),)
+    return memory
+
+
+def _pool(device: LogicalDevice, grows: bool, claim: Claim | None) -> MemoryPool:
+    if not grows:
+        return MemoryPool(device.name, device.memory_limit_bytes)
+    if claim is None:
+        return GrowingPool(device.name, device.memory_limit_bytes)
+    return GrowingPool(device.name, device.memory_limit_bytes, claim.grow)

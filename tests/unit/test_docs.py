@@ -1,0 +1,130 @@
+"""The documents tell the truth: every example runs, and every key, status and kernel set is there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from simgpu import cli
+from simgpu.cli import entry
+from simgpu.kernels import KERNEL_SETS
+from simgpu.machine.mapping import _HOST_KEYS, _KEYS, _LINK_FIGURES, _LINK_KEYS
+from simgpu.report import result_json
+from simgpu.scenario import scenario_from_text
+from simgpu.scenario.schema import (
+    ExecutionSection,
+    GraphSection,
+    ModelSection,
+    OperationSection,
+    PlacementSection,
+    RuleSection,
+    ScenarioSection,
+    SimulationSection,
+)
+from simgpu.session import run
+from tests.unit.report.runs import small_run, starved_run
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("scenarios", "graphs", "machines")}
+WORK = "\ngraph: {operations: [{name: x, op: Input, shape: [4]}, {name: y, op: Relu, inputs: [x]}]}\n"
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def examples(language: str) -> list[tuple[str, str]]:
+    return [(name, code) for name, text in DOCS.items() for kind, code in blocks(text) if kind == language]
+
+
+def code_names(text: str) -> set[str]:
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def keys_of(data: object) -> set[str]:
+    match data:
+        case dict():
+            return {*data, *(key for item in data.values() for key in keys_of(item))}
+        case list():
+            return {key for item in data for key in keys_of(item)}
+    return set()
+
+
+def test_every_block_is_of_a_kind_that_is_tested():
+    assert {kind for text in DOCS.values() for kind, _ in blocks(text)} == {"python", "text", "yaml", "sh"}
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_programs_run_from_top_to_bottom_and_print_what_is_shown(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    printed = ""
+    for kind, code in blocks(DOCS[name]):
+        if kind == "python":
+            assert printed == "", "what a program prints is shown below it"
+            with contextlib.redirect_stdout(io.StringIO()) as stdout:
+                exec(compile(code, f"{name}.md", "exec"), names)
+            printed = stdout.getvalue()
+        if kind == "text":
+            assert printed == code
+            printed = ""
+
+    assert printed == ""
+
+
+@pytest.mark.parametrize(("name", "code"), examples("yaml"))
+def test_scenarios_run_and_both_engines_agree(name, code):
+    scenario = scenario_from_text(code if re.search("^(model|graph):", code, re.MULTILINE) else code + WORK, name)
+
+    assert run(scenario).is_success
+
+
+COMMANDS = [line for _, code in examples("sh") for line in code.splitlines()]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_end_with_the_status_that_is_shown(line, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    command, _, status = line.partition("# exit status ")
+    words = shlex.split(command, comments=True)
+    while "=" in words[0]:
+        monkeypatch.setenv(*words.pop(0).split("=", 1))
+
+    assert words[0] == "simgpu"
+    assert cli.main(words[1:]) == int(status or "0"), capsys.readouterr().err
+
+
+def test_every_key_of_a_scenario_is_documented():
+    sections = (ScenarioSection, ModelSection, GraphSection, OperationSection, PlacementSection, SimulationSection)
+    keys = {key for section in (*sections, ExecutionSection, RuleSection) for key in section.model_fields}
+
+    assert sorted(keys - code_names(DOCS["scenarios"]) - {"operations", "device", "match"}) == []
+
+
+def test_every_key_of_a_machine_is_documented():
+    keys = {*_KEYS, *_HOST_KEYS, *_LINK_KEYS, *_LINK_FIGURES}
+
+    assert sorted(keys - code_names(DOCS["machines"])) == []
+
+
+def test_every_key_of_the_json_is_documented():
+    keys = keys_of([result_json(small_run(), decisions=True), result_json(starved_run())])
+
+    assert sorted(keys - code_names(DOCS["scenarios"])) == []
+
+
+def test_every_exit_status_is_documented():
+    documented = re.findall(r"^\| ([0-9]+) \|", DOCS["scenarios"].partition("## Exit statuses")[2], re.MULTILINE)
+
+    assert list(map(int, documented)) == sorted(
+        [0, 1, entry.BAD_INPUT, entry.OUT_OF_MEMORY, entry.INTERRUPTED, entry.BROKEN_PIPE]
+    )
+
+
+def test_every_kernel_set_is_documented():
+    assert sorted(KERNEL_SETS.keys() - code_names(DOCS["graphs"])) == []
