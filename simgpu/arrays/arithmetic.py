@@ -1,7 +1,7 @@
 """Elementwise arithmetic: the operators of arrays, and the functions of the namespace that do the same.
 
-Each is a closure over the name of its operation. Where operands of these kinds have met before there is a step for them,
-which leaves only memory and arithmetic to do; all else goes through `Runtime.apply`.
+Each is a closure over the name of its operation. Where operands of these kinds have met before there is a step for
+them, which leaves only memory and arithmetic to do; all else goes through `Runtime.apply`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simgpu.kernels import integer_range, rule
 if TYPE_CHECKING:
     from simgpu.arrays.array import Array
 
-SCALARS = (bool, int, float, complex)
+SCALARS: tuple[type[Any], ...] = (bool, int, float, complex)
 Unary = Callable[["Array"], "Array"]
 Binary = Callable[["Array", Any], Any]
 _NONE: Mapping[str, Any] = MappingProxyType({})

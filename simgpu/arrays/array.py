@@ -70,19 +70,19 @@ class Array:
         return self._kind.memory.device.name
 
     @property
-    def T(self) -> Array:  # noqa: N802 - the standard's name
+    def T(self) -> Array:
         """The transpose of a matrix, as a view. Raises InvalidValue unless there are two dimensions."""
         if self.ndim != 2:
             raise InvalidValue(f"T is for two dimensions, and this is {self._kind.spec}; use .mT, or permute_dims")
         return matrices_transposed(self)
 
     @property
-    def mT(self) -> Array:  # noqa: N802 - the standard's name
+    def mT(self) -> Array:
         """The transpose of a matrix, or of a stack of matrices, as a view."""
         return matrices_transposed(self)
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Array:
-        """Return a copy on a device, or this array if it is there. Host storage knows no streams: leave `stream` out."""
+        """Return a copy on a device, or this array if it is there. Host storage knows no streams, so leave it out."""
         if stream is not None:
             raise InvalidValue(f"to_device: there are no streams here, so stream must be None, not {stream!r}")
         runtime = self._kind.runtime
@@ -116,7 +116,7 @@ class Array:
         return self._kind.runtime.xp(rules.default if rules.follows_inputs else None, api_version or rules.api_version)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """Return the values to NumPy, if the array is on a CPU. Raises TypeError elsewhere: there are no silent copies."""
+        """Give NumPy the values, if the array is on a CPU. Raises TypeError elsewhere: there are no silent copies."""
         return host_view(self, dtype, copy)
 
     def __dlpack__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +48,33 @@ class Call:
     request: DeviceSpec
 
 
-def decide(machine: Machine, call: Call, *, soft: bool) -> Decision:
-    """Decide where an operation runs. Raises PlacementError, DeviceMismatchError, GraphError (shapes do not fit)."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a decision says of devices. It does not depend on shapes, nor under `follows_inputs` on attributes."""
+
+    device: int
+    reason: str
+    reads: tuple[int, ...]
+    writes: tuple[Site, ...]
+
+
+def decide(machine: Machine, call: Call, *, soft: bool, placed: dict[Hashable, Placed] | None = None) -> Decision:
+    """Decide where an operation runs. Raises PlacementError, DeviceMismatchError, GraphError (shapes do not fit).
+
+    `placed` keeps what was decided before, for calls that differ only in shapes, or in values of attributes.
+    """
     row = rule(call.type)
     outputs = row.infer(call.inputs, call.attributes) if row.compute_dynamic is None else ()
+    if placed is None or not call.rules.follows_inputs:
+        found = _placed(machine, call, outputs, soft=soft)
+    else:
+        dtypes = tuple(spec.dtype for spec in call.inputs), tuple(spec.dtype for spec in outputs)
+        key = (call.type, dtypes, call.sites, call.rules, call.request)
+        found = placed.get(key) or placed.setdefault(key, _placed(machine, call, outputs, soft=soft))
+    return Decision(row, found.device, found.reason, found.reads, found.writes, outputs)
+
+
+def _placed(machine: Machine, call: Call, outputs: Sequence[TensorSpec], *, soft: bool) -> Placed:
     placement = _place(machine, call, outputs, soft=soft)
     index = len(call.inputs)
     device = placement.devices[index]
@@ -59,7 +82,7 @@ def decide(machine: Machine, call: Call, *, soft: bool) -> Decision:
     writes = tuple(Site(device, placement.memory_device(tensor)) for tensor in placement.graph.operation(index).outputs)
     if call.rules.mixed != "copy" and any(_is_refused(call, slot, device) for slot in range(index)):
         raise DeviceMismatchError(_mismatch(machine, call, device))
-    return Decision(row, device, placement.reasons[index], reads, writes, outputs)
+    return Placed(device, placement.reasons[index], reads, writes)
 
 
 def decide_source(

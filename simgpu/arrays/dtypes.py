@@ -15,18 +15,18 @@ import numpy as np
 from simgpu.errors import InvalidValue
 from simgpu.kernels import array_dtype
 
-STANDARD = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
-)
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+STANDARD = ("bool", *_INTEGERS, "float32", "float64", "complex64", "complex128")
+"""The dtypes that the standard names."""
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "bool": ("bool",),
-        "signed integer": ("int8", "int16", "int32", "int64"),
-        "unsigned integer": ("uint8", "uint16", "uint32", "uint64"),
-        "integral": ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        "signed integer": _INTEGERS[:4],
+        "unsigned integer": _INTEGERS[4:],
+        "integral": _INTEGERS,
         "real floating": ("float32", "float64", "float16", "bfloat16"),
         "complex floating": ("complex64", "complex128"),
-        "numeric": tuple(STANDARD[1:]) + ("float16", "bfloat16"),
+        "numeric": (*STANDARD[1:], "float16", "bfloat16"),
     }
 )
 """The standard's kinds of dtype. float16 and bfloat16 are ours; they are real floating, too."""

@@ -2,7 +2,7 @@
 
 A tensor's memory returns when its `Buffer` dies, on whatever thread and at whatever moment that is: also inside an
 allocation, if the garbage collector runs there. So a dying buffer never waits for the lock. It leaves its block in
-`returned`; whoever holds the lock next takes it back before doing anything else.
+`returned`; whoever holds the lock next takes it back before doing anything else, in the order in which they came.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import LogicalDevice
 from simgpu.memory import Block, MemoryPool, MemoryStatistics
 from simgpu.storage import Region
-
 
 _new = object.__new__
 
@@ -91,18 +90,13 @@ class DeviceMemory:
             self.observers = tuple(other for other in self.observers if other is not observer)
 
     def give_back(self, block: Block) -> None:
-        """Return a block without waiting: now if the lock is free, else with the next use of this memory."""
-        if not self._lock_now(False):
-            self.returned.append(block)
-            return
-        try:
-            if self.returned or self.observers:
-                self.returned.append(block)
+        """Return a block without waiting: with the next use of this memory, or now if observers are to be told."""
+        self.returned.append(block)
+        if self.observers and self._lock_now(False):
+            try:
                 self._take_back()
-            else:
-                self.pool.release(block)
-        finally:
-            self._unlock()
+            finally:
+                self._unlock()
 
     def _granted_late(self, size_bytes: int, owner: str) -> Block:
         """Grant a block after a collection of garbage. It runs finalizers, so not while the lock is held."""
@@ -145,6 +139,10 @@ class Buffer:
         """Return the memory now. A second call does nothing."""
         if self._is_live:
             self._is_live = False
-            self.memory.give_back(self.block)
+            memory = self.memory
+            if memory.observers:
+                memory.give_back(self.block)
+            else:
+                memory.returned.append(self.block)
 
     __del__ = free

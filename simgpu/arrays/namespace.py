@@ -53,7 +53,7 @@ class Namespace:
         self._info = Info(runtime, rules)
         self.__array_api_version__ = rules.api_version
         creation = Creation(runtime, rules)
-        contents = CONSTANTS | _of_version(FUNCTIONS, rules.api_version)
+        contents = {**CONSTANTS} | _of_version(FUNCTIONS, rules.api_version)
         contents |= {name: getattr(creation, name) for name in OF_A_RUNTIME}
         contents |= {name: dtype_of(name) for name in [*STANDARD, "float16"]}
         for name, value in contents.items():

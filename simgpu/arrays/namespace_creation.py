@@ -168,7 +168,7 @@ class Creation:
         return (runtime.scopes.tracer() if runtime.observers else None) or runtime
 
     def _scope(self, device: Any) -> AbstractContextManager[Any]:
-        """Return a scope for exactly this device. Raises MachineError if there is none, whatever soft placement says."""
+        """Return a scope for exactly this device. Raises MachineError if there is none; it is never another one."""
         return nullcontext() if device is None else self._runtime.device(self._name(self._index(device)))
 
     def _index(self, device: Any) -> int:
@@ -198,7 +198,9 @@ def triu(x: Array, /, *, k: int = 0) -> Array:
 
 
 OF_A_RUNTIME = (
-    "arange asarray empty empty_like eye from_dlpack full full_like linspace ones ones_like zeros zeros_like".split()
+    *("arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace"),
+    *("ones", "ones_like", "zeros", "zeros_like"),
 )
+"""The functions of `Creation` that belong to the main namespace."""
 FUNCTIONS = {function.__name__: function for function in (meshgrid, tril, triu)}
 """The creation functions of the standard that need no runtime, by name."""

@@ -61,8 +61,8 @@ def finfo(type: Dtype | Array, /) -> FloatInfo:
         raise InvalidValue(f"finfo is for floating-point dtypes, not {name}; see iinfo")
     dtype = dtype_of({"complex64": "float32", "complex128": "float64"}.get(name, name))
     limits = _ml_finfo(dtype) if name == "bfloat16" else np.finfo(dtype)
-    numbers = (limits.eps, limits.max, limits.min, limits.smallest_normal)
-    return FloatInfo(int(limits.bits), *map(float, numbers), dtype)
+    eps, low, high, normal = map(float, (limits.eps, limits.min, limits.max, limits.smallest_normal))
+    return FloatInfo(int(limits.bits), eps=eps, max=high, min=low, smallest_normal=normal, dtype=dtype)
 
 
 def iinfo(type: Dtype | Array, /) -> IntegerInfo:
@@ -109,7 +109,7 @@ def _name(value: Any) -> str:
 def _ml_finfo(dtype: Dtype) -> Any:
     import ml_dtypes
 
-    return ml_dtypes.finfo(dtype)
+    return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
 
 
 FUNCTIONS = {function.__name__: function for function in (astype, can_cast, finfo, iinfo, isdtype, result_type)}

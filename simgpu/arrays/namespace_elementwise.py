@@ -1,4 +1,4 @@
-"""Elementwise functions of the namespace: those of one array, and those of two operands, one of which may be a scalar."""
+"""Elementwise functions of the namespace: of one array, or of two operands, one of which may be a scalar."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ def _of_two(name: str, what: str) -> Callable[[Any, Any], Array]:
             raise no_array(name, x1 if x2.__class__ is Array else x2)
         return made  # type: ignore[no-any-return]
 
-    return _named(function, name, f"Return for each pair of elements {what}. Operands are broadcast; one may be a scalar.")
+    return _named(
+        function, name, f"Return for each pair of elements {what}. Operands are broadcast; one may be a scalar."
+    )
 
 
 def _named(function: Callable[..., Array], name: str, text: str) -> Callable[..., Array]:

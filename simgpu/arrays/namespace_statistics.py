@@ -34,17 +34,13 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Array
 
 
-def cumulative_sum(
-    x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Array:
+def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
     """Return the sums of all elements up to each along an axis; with `include_initial`, 0 first."""
     kept = optional_dtype_name(dtype)
     return run("cumulative_sum", x, axis=axis_or_none(axis), dtype=kept, include_initial=bool(include_initial))
 
 
-def cumulative_prod(
-    x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Array:
+def cumulative_prod(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
     """Return the products of all elements up to each along an axis; with `include_initial`, 1 first."""
     kept = optional_dtype_name(dtype)
     return run("cumulative_prod", x, axis=axis_or_none(axis), dtype=kept, include_initial=bool(include_initial))

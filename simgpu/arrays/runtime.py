@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from simgpu.arrays.array import Array
 from simgpu.arrays.config import Config
 from simgpu.arrays.current import enter_runtime, leave_runtime
-from simgpu.arrays.deciding import Call, Decision, decide, decide_source
+from simgpu.arrays.deciding import Call, Decision, Placed, decide, decide_source
 from simgpu.arrays.kind import Kind, Site
 from simgpu.arrays.memory import Buffer, DeviceMemory
 from simgpu.arrays.observer import Observer
@@ -80,6 +80,7 @@ class Runtime:
         self._soft = soft
         self.steps: dict[Hashable, Step] = {}
         self._plans: dict[tuple[Hashable, ...], Plan] = {}
+        self._placed: dict[Hashable, Placed] = {}
         self._kinds: dict[tuple[TensorSpec, Site, Rules], Kind] = {}
         self._namespaces: dict[Rules, Namespace] = {}
         self._cards = shared_cards() if share is True else share or None
@@ -286,16 +287,15 @@ class Runtime:
     ) -> Plan:
         if self.is_closed:
             raise RuntimeClosedError(f"{type}: this runtime is closed; make a new one")
-        plans = self._plans
+        plans, placed = self._plans, self._placed
         kinds = [array._kind for array in inputs]
         if any(kind.runtime is not self for kind in kinds):
             raise InvalidValue(f"{type} has inputs of another runtime; move their values: `asarray(x.value())`")
         rules = key[3] if isinstance(key[3], Rules) else kinds[0].rules if kinds else self.rules
         sites = tuple(kind.site for kind in kinds)
         specs = tuple(kind.spec for kind in kinds)
-        decision = decide(
-            self.machine, Call(type, specs, sites, attributes, rules, self.scopes.current()), soft=self.soft
-        )
+        call = Call(type, specs, sites, attributes, rules, self.scopes.current())
+        decision = decide(self.machine, call, soft=self.soft, placed=placed)
         moves = tuple(
             None if site.memory == memory else Site(decision.device, memory)
             for site, memory in zip(sites, decision.reads, strict=True)
@@ -311,6 +311,7 @@ class Runtime:
     def _forget_plans(self) -> None:
         """Begin anew, and not empty what is there: whoever is deciding under an old setting writes into the old one."""
         self._plans = {}
+        self._placed = {}
         self.steps = {}
 
     def _moved(self, inputs: Sequence[Array], moves: Sequence[Site | None]) -> list[Array]:

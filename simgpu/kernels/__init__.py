@@ -20,8 +20,8 @@ __all__ = [
     "array_dtype",
     "infer",
     "integer_range",
-    "key_attribute",
     "kernel_set",
+    "key_attribute",
     "rule",
     "work",
 ]

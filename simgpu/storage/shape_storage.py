@@ -16,7 +16,6 @@ from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule, array_dtype
 from simgpu.storage.storage import Show
 
-
 _NOTHING = np.zeros(16, np.uint8)
 
 

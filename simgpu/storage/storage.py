@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule
 
-
 Show = Callable[[Any], Any]
 """Makes a view of a NumPy array, such as a slice. Raises ValueError where there can be none without a copy."""
 

@@ -55,7 +55,7 @@ PROGRAM_DEVIATIONS: Sequence[Deviation] = (
     Deviation(
         r"memory_growth True then memory_limit|set_memory_growth.*memory_limit",
         "allow_growth: expected None, got True",
-        "growth holds for the parts of a card, too; TensorFlow drops it silently (issue 38367)",
+        "growth holds for the parts of a card, too; TensorFlow drops it silently (its issue 38367)",
     ),
     Deviation(
         r"get_memory_growth\(p\[0\]\)",

@@ -66,10 +66,25 @@ def _by(function: str, *, passes_dtype: bool = False) -> Compute:
         options: dict[str, Any] = {"dtype": y.dtype} if passes_dtype else {}
         if "correction" in attributes:
             options["ddof"] = attributes["correction"]
-        keepdims = attributes.get("keepdims", False)
-        getattr(xp, function)(inputs[0], axis=attributes.get("axis"), keepdims=keepdims, out=y, **options)
+        options |= {"axis": attributes.get("axis"), "keepdims": attributes.get("keepdims", False)}
+        is_defined = function not in _MEANS or _elements(inputs[0], attributes) > options.get("ddof", 0)
+        if not is_defined:
+            options.pop("ddof", None)
+        if is_defined or inputs[0].size:
+            getattr(xp, function)(inputs[0], out=y, **options)
+        if not is_defined:
+            xp.divide(y if inputs[0].size else 0.0, 0.0, out=y)
 
     return through_single(compute)
+
+
+_MEANS = frozenset({"mean", "std", "var"})
+"""What divides by a number of elements: where that is 0 or less the result is not a number, or infinite."""
+
+
+def _elements(x: Any, attributes: Attributes) -> int:
+    """Return how many elements of an array go into each of the result."""
+    return math.prod(x.shape[axis] for axis in axes_in_order(attributes.get("axis"), x.ndim))
 
 
 def _infer_spread(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:

@@ -74,6 +74,7 @@ TALL = (3.0 * f(2, 3, 4), 1.0 + np.abs(f(3, 1)))
 IMAGE = f(2, 4, 7, 6)
 CHANNELS = (f(4), f(4) + 1, f(4) - 1, np.abs(f(4)) + 0.5)
 
+
 def sampled(type: str, values: np.ndarray, *, dtype: str = "float32", **attributes: Any) -> Row:
     """A tensor of shape (3, 4) from the stream that SEED names."""
     given = {"shape": (3, 4), "seed": SEED, "dtype": dtype, **attributes}
@@ -269,5 +270,10 @@ ROWS = [
     sampled("RandomUniformInt", stream().integers(0, 5, (3, 4)), high=5, dtype="int32"),
     sampled("RandomUniformInt", stream().integers(-3, 2**40, (3, 4)), low=-3, high=2**40, dtype="int64"),
     # Strings.
-    Row("StringLength", (np.array([["a", "\u00e9", b"abc"]], object),), {}, lambda text: [np.array([[1, 2, 3]], "int32")]),
+    Row(
+        "StringLength",
+        (np.array([["a", "\u00e9", b"abc"]], object),),
+        {},
+        lambda text: [np.array([[1, 2, 3]], "int32")],
+    ),
 ]
