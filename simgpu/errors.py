@@ -33,6 +33,10 @@ class GraphError(SimgpuError, ValueError):
     """A graph that is not well formed: duplicate names, unknown inputs, cycles, shapes that do not fit."""
 
 
+class AxisError(GraphError, IndexError):
+    """An axis that an array has not got."""
+
+
 class UnknownOperation(GraphError):
     """An operation type that the kernel table does not know."""
 

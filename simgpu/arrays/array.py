@@ -56,7 +56,7 @@ class Array:
 
     @property
     def dtype(self) -> Any:
-        """The dtype of the elements: NumPy's dtype object, as the namespace has it under its name."""
+        """The dtype of the elements, as the namespace has it under its name."""
         return dtype_of(self._kind.spec.dtype)
 
     @property

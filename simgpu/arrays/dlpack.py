@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simgpu.arrays.dtypes import dtype_of
+from simgpu.arrays.dtypes import dtype_name
 from simgpu.arrays.memory import Buffer
-from simgpu.errors import InvalidValue
 
 if TYPE_CHECKING:
     from simgpu.arrays.array import Array
@@ -94,6 +93,5 @@ def imported(source: Any, *, copy: bool | None) -> np.ndarray[Any, Any]:
     if not hasattr(source, "__dlpack__"):
         raise AttributeError(f"a {source.__class__.__name__} has no __dlpack__; use asarray for what is no array")
     found = np.from_dlpack(source)
-    if found.dtype != dtype_of(found.dtype.name):
-        raise InvalidValue(f"{found.dtype} is no dtype of arrays here")
+    dtype_name(found.dtype)  # raises for what arrays cannot hold
     return found

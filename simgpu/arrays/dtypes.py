@@ -1,11 +1,8 @@
-"""The dtypes of arrays: NumPy's dtype objects, under the names of the Array API standard.
-
-They compare and hash as a program expects, and every library that knows NumPy knows them.
-"""
+"""The dtypes of arrays: one object for each, under its name in the Array API standard."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +11,38 @@ import numpy as np
 
 from simgpu.errors import InvalidValue
 from simgpu.kernels import array_dtype
+
+
+class DType:
+    """A dtype. It equals only itself and NumPy's dtype of the same elements; NumPy takes it as a dtype, too.
+
+    `numpy` is NumPy's dtype; to NumPy, strings are Python objects. (NumPy's own objects would not do: `float64` equals
+    None there.)
+    """
+
+    __slots__ = ("dtype", "name", "numpy")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.numpy: np.dtype[Any] = np.dtype(object) if name == "string" else np.dtype(array_dtype(name))
+        self.dtype = self.numpy  # by this name NumPy finds it
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DType):
+            return self.name == other.name
+        if isinstance(other, np.dtype) or (isinstance(other, type) and issubclass(other, np.generic)):
+            return self.numpy == np.dtype(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.numpy)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Callable[[str], DType], tuple[str]]:
+        return dtype_of, (self.name,)
+
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 STANDARD = ("bool", *_INTEGERS, "float32", "float64", "complex64", "complex128")
@@ -37,20 +66,30 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 
 @lru_cache(maxsize=64)
-def dtype_of(name: str) -> np.dtype[Any]:
-    """Return the dtype object behind a name. Strings are Python objects to NumPy."""
-    return np.dtype(object) if name == "string" else np.dtype(array_dtype(name))
+def dtype_of(name: str) -> DType:
+    """Return the one dtype object behind a name."""
+    return DType(name)
 
 
 def dtype_name(dtype: Any) -> str:
-    """Return the name of a dtype: one of the namespace's, its name as text, or NumPy's type of scalars.
+    """Return the name of a dtype: one of the namespace's, its name as text, or NumPy's dtype or type of scalars.
 
     Raises InvalidValue for everything else, Python's own types too.
     """
-    try:
-        return _NAMES[dtype]
-    except (KeyError, TypeError):
-        return _found_name(dtype)
+    if dtype.__class__ is DType:
+        name: str = dtype.name
+    else:
+        name = _foreign_name(dtype)
+    if name not in _KNOWN:
+        raise InvalidValue(f"{dtype!r} is no dtype of arrays; take one of the namespace, such as xp.float32: {_ALL}")
+    return name
+
+
+def _foreign_name(dtype: Any) -> str:
+    if isinstance(dtype, str):
+        return dtype
+    is_numpy = isinstance(dtype, np.dtype) or (isinstance(dtype, type) and issubclass(dtype, np.generic))
+    return str(np.dtype(dtype).name) if is_numpy else ""
 
 
 def optional_dtype_name(dtype: Any) -> str | None:
@@ -58,17 +97,5 @@ def optional_dtype_name(dtype: Any) -> str | None:
     return None if dtype is None else dtype_name(dtype)
 
 
-def _found_name(dtype: Any) -> str:
-    is_given = isinstance(dtype, np.dtype | str) or (isinstance(dtype, type) and issubclass(dtype, np.generic))
-    try:
-        name = str(np.dtype(dtype).name) if is_given and dtype != "bfloat16" else str(dtype)
-        if is_given and name in _KNOWN:
-            return name
-    except TypeError:
-        pass
-    raise InvalidValue(f"{dtype!r} is no dtype of arrays; take one of the namespace, such as xp.float32: {_KNOWN_TEXT}")
-
-
-_NAMES: dict[Any, str] = {np.dtype(name): name for name in [*STANDARD, "float16"]}
 _KNOWN = frozenset([*STANDARD, "float16", "bfloat16"])
-_KNOWN_TEXT = ", ".join(STANDARD)
+_ALL = ", ".join(STANDARD)

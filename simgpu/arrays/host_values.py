@@ -55,7 +55,7 @@ def _is_buffer(value: Any) -> bool:
 
 
 def _cast(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
-    dtype = dtype_of(name)
+    dtype = dtype_of(name).numpy
     if dtype.kind in "iu" and values.dtype.kind in "iu" and values.size and values.dtype != dtype:
         limits = np.iinfo(dtype)
         if not limits.min <= int(values.min()) <= int(values.max()) <= limits.max:

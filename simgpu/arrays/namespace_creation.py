@@ -36,12 +36,14 @@ class Creation:
     def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
         """Return an array of Python values, of a buffer, of another library's array, or of an array of this one.
 
-        The latter is returned as it is if dtype and device fit and no copy is asked for. What is not yet on a device is
-        copied there: with `copy=False`, InvalidValue.
+        The latter is returned as it is if dtype and device fit and no copy is asked for; a nest of them is stacked on
+        their device. What is not yet on a device is copied there: with `copy=False`, InvalidValue.
         """
         wanted = optional_dtype_name(dtype)
         if isinstance(obj, Array):
             return self._from_array(obj, wanted, device, copy)
+        if _holds_array(obj):
+            return self._from_array(self._joined(obj), wanted, device, None if copy else copy)
         values, name = host_values(obj, wanted)
         if copy is False:
             raise InvalidValue("asarray: values of the host come onto a logical device by a copy; do not forbid it")
@@ -144,6 +146,17 @@ class Creation:
             return run("astype", x, dtype=dtype).to_device(self._name(index))
         return self._copied(x, index)
 
+    def _joined(self, nest: Any) -> Array:
+        """Return the arrays and scalars of a nest of lists as one array, on the device of the arrays."""
+        first = _first_array(nest)
+
+        def made(item: Any) -> Array:
+            if isinstance(item, list | tuple) and item:
+                return run("stack", *map(made, item), axis=0)
+            return item if isinstance(item, Array) else self.asarray(item, device=first.device)
+
+        return made(nest)
+
     def _viewed(self, x: Array, device: Any, copy: bool | None) -> Array:
         index = x._kind.site.device if device is None else self._index(device)
         if index == x._kind.site.device and not copy:
@@ -176,6 +189,16 @@ class Creation:
 
     def _name(self, index: int) -> str:
         return self._runtime.machine.devices[index].name
+
+
+def _holds_array(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(item, Array) or _holds_array(item) for item in value)
+
+
+def _first_array(nest: Any) -> Array:
+    while not isinstance(nest, Array):
+        nest = next(item for item in nest if isinstance(item, Array) or _holds_array(item))
+    return nest
 
 
 def _dtype(dtype: Any) -> str:

@@ -51,7 +51,7 @@ def astype(x: Array, dtype: Dtype, /, *, copy: bool = True, device: Any = None) 
 
 def can_cast(from_: Dtype | Array, to: Dtype, /) -> bool:
     """Tell whether all values of one dtype are kept by another."""
-    return bool(np.can_cast(dtype_of(_name(from_)), dtype_of(dtype_name(to))))
+    return bool(np.can_cast(dtype_of(_name(from_)).numpy, dtype_of(dtype_name(to)).numpy))
 
 
 def finfo(type: Dtype | Array, /) -> FloatInfo:
@@ -60,7 +60,7 @@ def finfo(type: Dtype | Array, /) -> FloatInfo:
     if name not in (*KINDS["real floating"], *KINDS["complex floating"]):
         raise InvalidValue(f"finfo is for floating-point dtypes, not {name}; see iinfo")
     dtype = dtype_of({"complex64": "float32", "complex128": "float64"}.get(name, name))
-    limits = _ml_finfo(dtype) if name == "bfloat16" else np.finfo(dtype)
+    limits = _ml_finfo(dtype.numpy) if name == "bfloat16" else np.finfo(dtype.numpy)
     eps, low, high, normal = map(float, (limits.eps, limits.min, limits.max, limits.smallest_normal))
     return FloatInfo(int(limits.bits), eps=eps, max=high, min=low, smallest_normal=normal, dtype=dtype)
 
@@ -70,7 +70,7 @@ def iinfo(type: Dtype | Array, /) -> IntegerInfo:
     name = _name(type)
     if name not in KINDS["integral"]:
         raise InvalidValue(f"iinfo is for integer dtypes, not {name}")
-    limits = np.iinfo(dtype_of(name))
+    limits = np.iinfo(dtype_of(name).numpy)
     return IntegerInfo(limits.bits, int(limits.max), int(limits.min), dtype_of(name))
 
 
@@ -88,11 +88,11 @@ def isdtype(dtype: Dtype, kind: Any) -> bool:
 
 def result_type(*arrays_and_dtypes: Any) -> Dtype:
     """Return the dtype in which arrays, dtypes and Python scalars meet. Raises GraphError if there is none."""
-    given = [value if value.__class__ in SCALARS else dtype_of(_name(value)) for value in arrays_and_dtypes]
+    given = [value if value.__class__ in SCALARS else dtype_of(_name(value)).numpy for value in arrays_and_dtypes]
     if all(value.__class__ in SCALARS for value in given):
         raise InvalidValue("result_type needs at least one array or dtype")
     try:
-        return np.result_type(*given)
+        return dtype_of(dtype_name(np.result_type(*given)))
     except TypeError as error:
         raise GraphError(f"result_type: {error}") from None
 

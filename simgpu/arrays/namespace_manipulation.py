@@ -52,7 +52,7 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     return run("concat", *arrays, axis=axis_or_none(axis))
 
 
-def expand_dims(x: Array, /, axis: int | tuple[int, ...] = 0) -> Array:
+def expand_dims(x: Array, /, axis: int | tuple[int, ...]) -> Array:
     """Return a view with new axes of length 1 at these places of the result."""
     (x,) = as_arrays("expand_dims", x)
     wanted = axes(axis)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from simgpu.errors import GraphError, InvalidValue
+from simgpu.errors import AxisError, GraphError, InvalidValue
+from simgpu.graph import TensorSpec
 from simgpu.kernels import infer
 from simgpu.storage import Show
 
@@ -29,7 +30,8 @@ def here(array: Array) -> Array:
 def view(array: Array, type: str, attributes: Attributes, show: Show) -> Array:
     """Return a view: what `show` makes of the memory, as the operation `type` would make it.
 
-    Raises GraphError with the operation's own words where `show` cannot, or InvalidValue if only a copy could.
+    Raises GraphError with the operation's own words where `show` cannot, AxisError if it is for an axis that there is
+    not, and InvalidValue if only a copy could.
     """
     array = here(array)
     array.check_live()
@@ -38,8 +40,7 @@ def view(array: Array, type: str, attributes: Attributes, show: Show) -> Array:
     try:
         data, spec = runtime.storage.view(array._data, show)
     except (ValueError, TypeError) as error:
-        infer(type, [kind.spec], attributes)  # raises where the arguments are at fault
-        raise InvalidValue(f"{type}({kind.spec}) cannot be a view: {error}; allow a copy") from None
+        raise _refusal(type, kind.spec, attributes, error) from None
     made = object.__new__(array.__class__)
     made._data = data
     made._buffer = array._buffer
@@ -47,6 +48,14 @@ def view(array: Array, type: str, attributes: Attributes, show: Show) -> Array:
     for observer in runtime.observers:
         observer.viewed(type, attributes, array, made)
     return made
+
+
+def _refusal(type: str, spec: TensorSpec, attributes: Attributes, reason: Exception) -> Exception:
+    try:
+        infer(type, [spec], attributes)
+    except GraphError as error:
+        return AxisError(str(error)) if isinstance(reason, IndexError) else error
+    return InvalidValue(f"{type}({spec}) cannot be a view: {reason}; allow a copy")
 
 
 def change(target: Array, type: str, inputs: Sequence[Array], attributes: Attributes) -> None:

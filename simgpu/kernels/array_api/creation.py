@@ -109,8 +109,16 @@ def _diagonal(attributes: Attributes) -> int:
 def _eye(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
     y, k = outputs[0], _diagonal(attributes)
     y.fill(0)
-    place = xp.arange(max(0, min(y.shape[0] + min(k, 0), y.shape[1] - max(k, 0))))
-    y[place - min(k, 0), place + max(k, 0)] = 1
+    length = min(y.shape[0] + min(k, 0), y.shape[1] - max(k, 0))
+    if length > 0:
+        place = xp.arange(length)
+        y[place - min(k, 0), place + max(k, 0)] = 1
+
+
+def _within(x: Any, attributes: Attributes) -> int:
+    """Return the diagonal, or the first one outside of the matrix in its place."""
+    rows, columns = x.shape[-2:]
+    return int(min(max(_diagonal(attributes), -rows), columns))
 
 
 def _infer_triangle(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
@@ -213,8 +221,8 @@ ROWS = (
     _of_one("full_like", _infer_full_like, _full, "fill_value dtype", "ZerosLike"),
     _of_one("ones_like", _infer_like, _filled(1), "dtype", "OnesLike"),
     _of_one("zeros_like", _infer_like, _filled(0), "dtype", "ZerosLike"),
-    _of_one("tril", _infer_triangle, assigned(lambda xp, x, a: xp.tril(x[0], a.get("k", 0))), "k", "MatrixBandPart"),
-    _of_one("triu", _infer_triangle, assigned(lambda xp, x, a: xp.triu(x[0], a.get("k", 0))), "k", "MatrixBandPart"),
+    _of_one("tril", _infer_triangle, assigned(lambda xp, x, a: xp.tril(x[0], _within(x[0], a))), "k", "MatrixBandPart"),
+    _of_one("triu", _infer_triangle, assigned(lambda xp, x, a: xp.triu(x[0], _within(x[0], a))), "k", "MatrixBandPart"),
     row(
         "meshgrid",
         _infer_meshgrid,
