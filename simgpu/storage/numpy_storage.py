@@ -23,6 +23,10 @@ from simgpu.units import short_size
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.12; the value is Linux's
 
 
+_OUTPUT_BY_KEYWORD = frozenset({"maximum", "minimum"})
+"""Ufuncs to which NumPy 2.4 wants the output by keyword: a third positional argument is deprecated for these two."""
+
+
 class NumpyRegion:
     """A slab of `limit_bytes`. It goes back to the operating system when its last array is gone."""
 
@@ -87,8 +91,10 @@ class NumpyStorage:
         self.quiet = Quiet()
 
     def function(self, name: str) -> Callable[..., Any] | None:
-        """Return a function of NumPy."""
+        """Return a function of NumPy that takes its output as the last argument by position."""
         found: Callable[..., Any] = getattr(np, name)
+        if name in _OUTPUT_BY_KEYWORD:
+            return lambda *arguments: found(*arguments[:-1], out=arguments[-1])
         return found
 
     def enter_thread(self) -> None:

@@ -1,7 +1,7 @@
 """What the array API standard 2025.12 says of its functions, and one call of each for the tests.
 
-Signatures are those of the standard's stubs (data-apis/array-api, `src/array_api_stubs/_2025_12`), without types. A call
-is given the function and `a`, which makes an array of NumPy's; NumPy's own function of the name gets the same call.
+Signatures are those of the standard's stubs (data-apis/array-api, `src/array_api_stubs/_2025_12`), without types. A
+call is given the function and `a`, which makes an array of NumPy's; NumPy's own function of the name gets the same.
 """
 
 from __future__ import annotations
@@ -231,12 +231,12 @@ _OF_ONE = {
     "linalg.qr linalg.pinv linalg.matrix_rank linalg.matrix_norm linalg.trace linalg.diagonal": SQUARE,
     "linalg.matrix_transpose linalg.vector_norm": OTHERS,
     "linalg.eig linalg.eigvals": SKEWED,
-    "fft.fft fft.rfft fft.fftn fft.rfftn fft.ihfft fft.fftshift fft.ifftshift": VECTOR,
-    "fft.ifft fft.irfft fft.ifftn fft.irfftn fft.hfft": COMPLEX,
+    "fft.rfft fft.rfftn fft.ihfft fft.fftshift fft.ifftshift": VECTOR,
+    "fft.fft fft.fftn fft.ifft fft.irfft fft.ifftn fft.irfftn fft.hfft": COMPLEX,
 }
 _OF_TWO: Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = {
-    "add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal logaddexp maximum minimum "
-    "multiply nextafter not_equal remainder subtract": (REALS, OTHERS),
+    "add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal logaddexp maximum "
+    "minimum multiply nextafter not_equal remainder subtract": (REALS, OTHERS),
     "pow": (LARGE, REALS),
     "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift": (INTEGERS, SHIFTS),
     "logical_and logical_or logical_xor": (TRUTHS, OTHER_TRUTHS),

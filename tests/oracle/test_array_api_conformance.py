@@ -1,4 +1,4 @@
-"""Every function of the array API standard: signature, values, dtypes, devices, caps. NumPy gives the expected values."""
+"""Every function of the array API standard: signature, values (against NumPy's), dtypes, devices, caps."""
 
 from __future__ import annotations
 
@@ -138,16 +138,8 @@ def test_arrays_of_two_devices_do_not_meet(xp, name):
 
 def _arrays_taken(name):
     taken = []
-    CALLS[name](function_of(np, name) if name not in OTHER_NAMES else np.vecdot, taken_by(taken))
+    CALLS[name](lambda *arguments, **options: None, lambda values: taken.append(values) or values)
     return len(taken)
-
-
-def taken_by(taken):
-    def make(values):
-        taken.append(values)
-        return values
-
-    return make
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -269,7 +261,7 @@ PAIRS = [
     for name in names.split()
     for kind in kinds
     for left, right in itertools.product(kind, kind)
-    if {left, right} - {"uint64"} == {left, right} or left == right or {left, right} <= set(INTEGERS[4:])
+    if "uint64" not in (left, right) or {left, right} <= set(INTEGERS[4:])
 ]  # uint64 with a signed integer has no common integer dtype
 
 
@@ -288,8 +280,10 @@ def test_dtypes_of_operands_promote_as_the_standard_says(xp, name):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("add", "bool"), ("divide", "int32"), ("less", "complex64"), ("atan2", "int64"), ("logical_and", "int8")]
-    + [("bitwise_and", "float32"), ("bitwise_left_shift", "bool"), ("maximum", "complex128"), ("pow", "bool")],
+    [
+        *[("add", "bool"), ("divide", "int32"), ("less", "complex64"), ("atan2", "int64"), ("logical_and", "int8")],
+        *[("bitwise_and", "float32"), ("bitwise_left_shift", "bool"), ("maximum", "complex128"), ("pow", "bool")],
+    ],
 )
 def test_dtypes_that_the_standard_excludes_are_refused(xp, name, dtype):
     x = xp.ones(3, dtype=getattr(xp, dtype))
