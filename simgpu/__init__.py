@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from simgpu.errors import (
+    AxisError,
     CardsError,
     DeviceMismatchError,
     DeviceNameError,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Agreement",
     "Array",
+    "AxisError",
     "CardsError",
     "Constant",
     "Cost",
