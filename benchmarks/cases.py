@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from benchmarks.eager import one_operation
 from benchmarks.measuring import Figure, median_cpu_s
 from simgpu.execution import execute
 from simgpu.graph import Graph, GraphBuilder, TensorSpec
@@ -117,6 +118,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Figure]]] = MappingProxyType(
         "models": nine_models,
         "execution": execution,
         "ledger": ledger,
+        "eager": one_operation,
         "large": large_graph,
     }
 )

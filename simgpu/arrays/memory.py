@@ -14,7 +14,7 @@ from threading import Lock
 from simgpu.arrays.observer import MemoryObserver
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import LogicalDevice
-from simgpu.memory import Block, MemoryPool, MemoryStatistics
+from simgpu.memory import UNIT_BYTES, Block, MemoryPool, MemoryStatistics
 from simgpu.storage import Region
 
 _new = object.__new__
@@ -41,10 +41,11 @@ class DeviceMemory:
         self._lock_now()
         try:
             if self.returned:
-                self._take_back()
-            block = self.pool.allocate(size_bytes, owner=owner)
-            if self.observers:
-                self._tell_granted(block, owner)
+                block = self._exchanged(size_bytes, owner)
+            if block is None:
+                block = self.pool.allocate(size_bytes, owner=owner)
+                if self.observers:
+                    self._tell_granted(block, owner)
         except OutOfDeviceMemory:
             pass  # the second try is made without the lock
         finally:
@@ -97,6 +98,16 @@ class DeviceMemory:
                 self._take_back()
             finally:
                 self._unlock()
+
+    def _exchanged(self, size_bytes: int, owner: str) -> Block | None:
+        """Take back what has been returned. If the last of it is what would be granted anew, exchange it at once."""
+        returned = self.returned
+        block = returned[0]
+        is_alike = len(returned) == 1 and block[1] - UNIT_BYTES < size_bytes <= block[1] and not self.observers
+        if is_alike and self.pool.exchange(block, owner=owner):
+            return returned.popleft()
+        self._take_back()
+        return None
 
     def _granted_late(self, size_bytes: int, owner: str) -> Block:
         """Grant a block after a collection of garbage. It runs finalizers, so not while the lock is held."""

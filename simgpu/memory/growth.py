@@ -81,6 +81,10 @@ class GrowingPool(MemoryPool):
             return need
         return size
 
+    def _comes_next(self, offset: int, size: int) -> bool:
+        """Tell it only of blocks that do not end a region: what lies behind those never merges with them."""
+        return offset + size not in self._ends and super()._comes_next(offset, size)
+
     def _merge_hole(self, offset: int, size: int) -> None:
         """Merge a released block with its neighbours in the same region."""
         if offset + size not in self._ends and offset + size in self._hole_size:

@@ -57,6 +57,9 @@ class MemoryPool:
         self._hole_size: dict[int, int] = {}  # offset -> size
         self._hole_start: dict[int, int] = {}  # end -> offset
         self._vacant: Block | None = None  # the last released block, if it is not yet in the holes
+        self._steady: set[int] = (
+            set()
+        )  # offsets of live blocks for which an exchange goes well; empty once a hole changes
         if self.limit_bytes:
             self._add_hole(0, self.limit_bytes)
 
@@ -98,10 +101,30 @@ class MemoryPool:
         if self._owners_at_peak is None:
             self._owners_at_peak = dict(live)
         del live[offset]
+        self._steady.clear()
         self.used_bytes -= size
         if self._vacant is not None:
             self._settle()
         self._vacant = block
+
+    def exchange(self, block: Block, *, owner: str) -> bool:
+        """Release a block and grant as much again, in one step, if the rule grants it the same place.
+
+        That is what a loop does all the time. Returns False, and changes nothing, where it is not so.
+        """
+        offset, size = block
+        live = self._live
+        if offset not in self._steady or not size:
+            self._settle()
+            if not size or live.get(offset, _NOTHING)[0] != size or not self._comes_next(offset, size):
+                return False
+            self._steady.add(offset)
+        if self._owners_at_peak is None:
+            self._owners_at_peak = dict(live)
+        live[offset] = (size, owner)
+        self._allocated_bytes += size
+        self._allocated_count += 1
+        return True
 
     @property
     def largest_hole_bytes(self) -> int:
@@ -171,6 +194,7 @@ class MemoryPool:
         place = bisect_left(self._holes, (size, -1))
         if place == len(self._holes):
             raise self._out_of_memory(size_bytes, owner)
+        self._steady.clear()
         hole_size, offset = self._holes.pop(place)
         del self._hole_size[offset], self._hole_start[offset + hole_size]
         if hole_size > size:
@@ -178,6 +202,7 @@ class MemoryPool:
         return offset
 
     def _add_hole(self, offset: int, size: int) -> None:
+        self._steady.clear()
         insort(self._holes, (size, offset))
         self._hole_size[offset] = size
         self._hole_start[offset + size] = offset
