@@ -1,0 +1,177 @@
+"""What an engine runs: tasks on queues and routes, as arrays, so that a million of them fit.
+
+The rules, which both engines keep to the picosecond, and to the order of what happens at one instant:
+
+* A task is ready when its predecessors have finished, and not before its `release_ps`.
+* COMPUTE: its queue takes up to `slots` tasks at a time, in the order of (rank, time of arrival, number). It lasts for
+  `parts` times `amount` picoseconds. On a queue with a thread pool it is cut: its parts go through the pool's one queue
+  in order, behind those that are there. On a queue of a card it shares the card's channel with what else computes there.
+* Where a queue has a launch cost, the host of its launcher first launches each task, one at a time, in the order of
+  (rank, time, number); the queue then takes tasks in the order of their launches. With `launch` `sync` a task may be
+  launched when it is ready. With `async` it may be launched when those of its predecessors that have the same launcher
+  are launched and all others have finished, and not before its release; its queue then waits for it until it is ready.
+* MOVE: waits for a place at each of its gates (copy engines), then pays the latency of its route, once, without using
+  any bandwidth, and moves `amount` bytes: with `fair` links over all channels of its route at once, at its max-min fair
+  rate, and never faster than its `rate_cap`; with `fifo` links over one channel after the other (store-and-forward),
+  each of which it holds for the channel's own latency and its bytes, in the order of (arrival, number). It leaves its
+  gates when it has arrived. Waiting for gates goes in the order of (time of readiness, number); one that waits for
+  another gate holds nobody up. A move without a route is in place and takes no time.
+* DELAY: takes `amount` picoseconds, on nothing.
+
+At one instant, in this order, each in the order of the numbers of tasks (or of queues, channels, gates): capacities
+change; tasks are released; launches end; tasks end (parts, hops and flows, too); latencies end; then what may start
+does: moves in place and what they make ready, tasks to their queues and gates, gates, launchers, queues, pools,
+channels; then rates are solved anew. What ends at the same instant by that is followed by another such round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simgpu.errors import InvalidValue
+
+Ints = NDArray[np.int64]
+LinkPolicyName = Literal["fair", "fifo"]
+LaunchMode = Literal["sync", "async"]
+
+COMPUTE, MOVE, DELAY = 0, 1, 2
+NONE = -1
+
+
+def ints(*values: int) -> Ints:
+    """Return numbers as an array."""
+    return np.array(values, np.int64)
+
+
+def _no_ints() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Resources:
+    """What tasks compete for. Each array has one entry for each queue, pool, channel, route or gate.
+
+    `queue_pool`, `queue_card`, `queue_launcher` are NONE where a queue has none; a queue has a pool or a card, not both.
+    The card of a queue is a channel whose capacity is picoseconds of work per second: 10**12 for a whole card.
+    The channels of route r are `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of
+    capacity: at a time, to a channel. Capacities are 1 or more; those of a fat pipe hold for each flow by itself.
+    """
+
+    queue_slots: Ints = field(default_factory=_no_ints)
+    queue_pool: Ints = field(default_factory=_no_ints)
+    queue_card: Ints = field(default_factory=_no_ints)
+    queue_launcher: Ints = field(default_factory=_no_ints)
+    queue_launch_ps: Ints = field(default_factory=_no_ints)
+    pool_threads: Ints = field(default_factory=_no_ints)
+    channel_per_s: Ints = field(default_factory=_no_ints)
+    channel_latency_ps: Ints = field(default_factory=_no_ints)
+    channel_is_fatpipe: Ints = field(default_factory=_no_ints)
+    route_starts: Ints = field(default_factory=lambda: ints(0))
+    route_channels: Ints = field(default_factory=_no_ints)
+    route_latency_ps: Ints = field(default_factory=_no_ints)
+    gate_places: Ints = field(default_factory=_no_ints)
+    change_ps: Ints = field(default_factory=_no_ints)
+    change_channel: Ints = field(default_factory=_no_ints)
+    change_per_s: Ints = field(default_factory=_no_ints)
+
+    def __post_init__(self) -> None:
+        _check_same_length(self, "queue_")
+        _check_same_length(self, "channel_")
+        _check_same_length(self, "change_")
+        for name in ("queue_slots", "pool_threads", "channel_per_s", "gate_places", "change_per_s"):
+            _check_least(self, name, 1)
+        for name in ("queue_launch_ps", "channel_latency_ps", "route_latency_ps", "change_ps"):
+            _check_least(self, name, 0)
+        _check_indices(self, "queue_pool", len(self.pool_threads))
+        _check_indices(self, "queue_card", len(self.channel_per_s))
+        _check_indices(self, "route_channels", len(self.channel_per_s), least=0)
+        _check_indices(self, "change_channel", len(self.channel_per_s), least=0)
+
+    @property
+    def routes(self) -> int:
+        """How many routes there are."""
+        return len(self.route_latency_ps)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Workload:
+    """Tasks, numbered from 0, and who follows whom. Each array has one entry for each task, but for the last two.
+
+    `kind` is COMPUTE, MOVE or DELAY; `amount` bytes or picoseconds; `where` a queue or a route (NONE: in place); lower
+    `rank` goes first; `rate_cap` is in bytes per second, 0 for none; `out_gate` and `in_gate` are NONE for none. The
+    followers of task t are `followers[follower_starts[t]:follower_starts[t + 1]]`. Raises InvalidValue if the arrays do
+    not fit together.
+    """
+
+    resources: Resources
+    kind: Ints
+    amount: Ints
+    where: Ints
+    parts: Ints
+    rank: Ints
+    release_ps: Ints
+    rate_cap: Ints
+    out_gate: Ints
+    in_gate: Ints
+    follower_starts: Ints
+    followers: Ints
+
+    def __post_init__(self) -> None:
+        for name in ("amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
+            if len(getattr(self, name)) != len(self.kind):
+                raise InvalidValue(f"{name} has {len(getattr(self, name))} entries for {len(self.kind)} tasks")
+        if len(self.follower_starts) != len(self.kind) + 1 or self.follower_starts[-1] != len(self.followers):
+            raise InvalidValue("follower_starts needs one entry more than there are tasks, the last len(followers)")
+        for name, least in (("kind", 0), ("amount", 0), ("parts", 1), ("release_ps", 0), ("rate_cap", 0)):
+            _check_least(self, name, least)
+        _check_indices(self, "followers", len(self.kind), least=0)
+        for gate in ("out_gate", "in_gate"):
+            _check_indices(self, gate, len(self.resources.gate_places))
+        is_compute = self.kind == COMPUTE
+        _check_range("where of COMPUTE", self.where[is_compute], 0, len(self.resources.queue_slots))
+        _check_range("where of MOVE", self.where[self.kind == MOVE], NONE, self.resources.routes)
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def predecessor_counts(self) -> Ints:
+        """Return how many tasks each task waits for."""
+        return np.bincount(self.followers, minlength=len(self)).astype(np.int64)
+
+    def followers_of(self, task: int) -> Ints:
+        """Return the tasks that wait for one."""
+        return self.followers[self.follower_starts[task] : self.follower_starts[task + 1]]
+
+
+def follower_arrays(tasks: int, before: Ints, after: Ints) -> tuple[Ints, Ints]:
+    """Return `follower_starts` and `followers` from pairs (before, after), in any order; each pair counts once."""
+    pairs = np.unique(np.stack([before, after], axis=1), axis=0) if len(before) else np.zeros((0, 2), np.int64)
+    starts = np.zeros(tasks + 1, np.int64)
+    np.cumsum(np.bincount(pairs[:, 0], minlength=tasks), out=starts[1:])
+    return starts, np.ascontiguousarray(pairs[:, 1])
+
+
+def _check_same_length(record: Any, prefix: str) -> None:
+    lengths = {it.name: len(getattr(record, it.name)) for it in fields(record) if it.name.startswith(prefix)}
+    if len(set(lengths.values())) > 1:
+        raise InvalidValue(f"these must have one length: {', '.join(f'{name} {n}' for name, n in lengths.items())}")
+
+
+def _check_least(record: Any, name: str, least: int) -> None:
+    values = getattr(record, name)
+    if len(values) and values.min() < least:
+        where = int(values.argmin())
+        raise InvalidValue(f"{name}[{where}] is {values[where]}; it must be {least} or more")
+
+
+def _check_indices(record: Any, name: str, end: int, *, least: int = NONE) -> None:
+    _check_range(name, getattr(record, name), least, end)
+
+
+def _check_range(name: str, values: Ints, least: int, end: int) -> None:
+    if len(values) and not (least <= values.min() and values.max() < end):
+        raise InvalidValue(f"{name} must lie in {least}..{end - 1}, not in {values.min()}..{values.max()}")
