@@ -73,6 +73,10 @@ class ExecutionError(SimgpuError, RuntimeError):
     """An operation that failed while a program ran; the cause is chained."""
 
 
+class DeadlockError(SimgpuError, RuntimeError):
+    """Operations of a simulated run wait for each other, or for memory, for ever."""
+
+
 class MissingDependency(SimgpuError, ImportError):
     """An optional package that is not installed; the message names the extra to install."""
 

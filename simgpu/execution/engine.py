@@ -18,7 +18,7 @@ from simgpu.execution.workers import Done, Workers
 from simgpu.placement import Placement
 from simgpu.program import Program, Progress, Recorder, TaskKind, lower
 from simgpu.storage import STORAGES, Storage
-from simgpu.trace import Trace
+from simgpu.trace import Span, Trace
 
 OnProgress = Callable[[int, int], None]
 """(tasks done, tasks in all)"""
@@ -79,7 +79,9 @@ class _Execution:
         self.workers = workers
         self.arrays = arrays
         self.on_progress = on_progress
-        self.recorder = Recorder(program, progress.trace.spans)
+        spans: list[Span] = []
+        progress.trace.spans = spans
+        self.recorder = Recorder(program, spans)
         self.idle: dict[str, int] = {}
         self.queues: defaultdict[str, deque[int]] = defaultdict(deque)
 

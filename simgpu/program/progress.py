@@ -9,7 +9,9 @@ from __future__ import annotations
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.memory import Block, MemoryPool
 from simgpu.program.program import Program
-from simgpu.trace import Action, Decision, DeviceSummary, EngineName, MemoryEvent, Trace
+from simgpu.trace import Action, Decision, DeviceSummary, EngineName, MemoryEvent, Table, Trace
+
+_NO_YES = (False, True)
 
 
 class Progress:
@@ -23,7 +25,11 @@ class Progress:
         devices = program.placement.machine.devices
         self.pools = [MemoryPool(device.name, device.memory_limit_bytes) for device in devices]
         self.blocks: list[Block | None] = [None] * len(program.buffers)
-        self.trace = new_trace(program, engine, clock)
+        owners = [buffer.owner for buffer in program.buffers]
+        self._memory = [Table(MemoryEvent, None, _NO_YES, owners, None, None) for _ in devices]
+        self._actions = Table(Action, None, _NO_YES)
+        self.trace = _new_trace(program, engine, clock)
+        self.trace.memory, self.trace.actions = self._memory, self._actions
         self._waiting_for = [len(task.waits_for) for task in program.tasks]
         self._readers = list(program.reader_counts)
         self._resident = frozenset(program.residents)
@@ -47,14 +53,14 @@ class Progress:
     def start(self, task: int, time_ps: int) -> None:
         """Grant what a task writes: all of it, or none and OutOfDeviceMemory."""
         self._closed_at_ps = max(self._closed_at_ps, time_ps)
-        self.trace.actions.append(Action(task, is_finish=False))
+        self._actions.append(task, False)
         self._allocate(self.program.tasks[task].writes, time_ps)
 
     def finish(self, task: int, time_ps: int) -> list[int]:
         """Take back what nobody needs any more, and return the tasks that may start now, lowest number first."""
         self._closed_at_ps = max(self._closed_at_ps, time_ps)
         self.unfinished -= 1
-        self.trace.actions.append(Action(task, is_finish=True))
+        self._actions.append(task, True)
         for buffer in dict.fromkeys(self.program.tasks[task].reads):
             self._readers[buffer] -= 1
             self._release_unread(buffer, time_ps)
@@ -94,12 +100,11 @@ class Progress:
         self._record(buffer, block, time_ps, is_allocation=False)
 
     def _record(self, buffer: int, block: Block, time_ps: int, *, is_allocation: bool) -> None:
-        spec = self.program.buffers[buffer]
-        event = MemoryEvent(time_ps, is_allocation, spec.owner, block.offset, block.size_bytes)
-        self.trace.memory[spec.device].append(event)
+        device = self.program.buffers[buffer].device
+        self._memory[device].append(time_ps, is_allocation, buffer, block.offset, block.size_bytes)
 
 
-def new_trace(program: Program, engine: EngineName, clock: str) -> Trace:
+def _new_trace(program: Program, engine: EngineName, clock: str) -> Trace:
     """Return an empty trace with the devices and decisions of a program."""
     placement = program.placement
     devices = placement.machine.devices
@@ -113,5 +118,4 @@ def new_trace(program: Program, engine: EngineName, clock: str) -> Trace:
                 placement.graph.data.names, placement.devices, placement.reasons, strict=True
             )
         ),
-        memory=[[] for _ in devices],
     )

@@ -26,11 +26,6 @@ class Recorder:
         """Note when a task started."""
         self._start_ps[task] = time_ps
 
-    def launched(self, task: int, start_ps: int, end_ps: int) -> None:
-        """Write the span of a launch; the task is ready for its device from now on."""
-        self._write("launch", task, self._machine.devices[self._program.tasks[task].device].name, start_ps, end_ps)
-        self.ready(task, end_ps)
-
     def finished(self, task: int, end_ps: int) -> None:
         """Write the span of a task."""
         what = self._program.tasks[task]

@@ -1,6 +1,26 @@
 """When: the modelled clock, the queues of devices, and the links between them."""
 
-from simgpu.simulation.engine import simulate
+from simgpu.simulation.disciplines import DISCIPLINES, Discipline
 from simgpu.simulation.links import LINK_POLICIES
+from simgpu.simulation.running import run
+from simgpu.simulation.simulate import SimulationOptions, simulate
+from simgpu.simulation.timeline import Timeline
+from simgpu.simulation.workload import COMPUTE, DELAY, MOVE, NONE, Resources, Workload, follower_arrays, ints
 
-__all__ = ["LINK_POLICIES", "simulate"]
+__all__ = [
+    "COMPUTE",
+    "DELAY",
+    "DISCIPLINES",
+    "LINK_POLICIES",
+    "MOVE",
+    "NONE",
+    "Discipline",
+    "Resources",
+    "SimulationOptions",
+    "Timeline",
+    "Workload",
+    "follower_arrays",
+    "ints",
+    "run",
+    "simulate",
+]

@@ -1,158 +1,292 @@
-"""Simulate a placed graph: the queues and links of a machine, driven by the modelled clock.
+"""The SimPy engine: tasks, stations, links and the clock, put together.
 
-Ties are broken by time, then by the number of the task, which follows the order of the graph's operations. At each
-instant, everything that ends then ends first; then what may start does.
+What happens when, and in which order, is said in `workload`. Whoever wants to have a say in when a task starts, or to
+know of it while the run goes on, is an `Attendant`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Literal
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any, Protocol
 
-from simgpu.costs import CostModel, Given, Roofline
-from simgpu.errors import InvalidValue, MachineError
-from simgpu.machine import Machine
-from simgpu.placement import Placement
-from simgpu.program import CALLER, Program, Progress, Recorder, Task, TaskKind, lower
-from simgpu.simulation.clock import Clock
-from simgpu.simulation.devices import Queue, machine_queues
-from simgpu.simulation.links import LINK_POLICIES
-from simgpu.trace import Trace
+from simgpu.simulation.clock import Clock, Phase
+from simgpu.simulation.fluid import Fluid
+from simgpu.simulation.journal import Journal
+from simgpu.simulation.links import LINK_POLICIES, Calls, Way
+from simgpu.simulation.stations import Gate, Launcher, Pool, Queue, Station
+from simgpu.simulation.timeline import FINISHED, LAUNCHED, Timeline
+from simgpu.simulation.workload import COMPUTE, MOVE, NONE, LaunchMode, LinkPolicyName, Workload
 
-OnProgress = Callable[[int, int], None]
-"""(tasks done, tasks in all)"""
+_KINDS_OF_STATIONS = 5
 
 
-def simulate(
-    placement: Placement,
-    *,
-    machine: Machine | None = None,
-    costs: CostModel | Literal["roofline"] = "roofline",
-    links: str = "fair",
-    on_progress: OnProgress | None = None,
-) -> Trace:
-    """Predict a run of a placed graph, on its own machine or on another that has devices of the same names.
+class Attendant(Protocol):
+    """Attends a run: it grants memory, shows progress, or stops the run by raising an error."""
 
-    Durations given in the graph win over `costs`. Raises OutOfDeviceMemory, with the trace until then, where a run
-    would; MachineError if the other machine has other devices.
-    """
-    if links not in LINK_POLICIES:
-        raise InvalidValue(f"links={links!r} is not a link policy; choose one of {', '.join(LINK_POLICIES)}")
-    if isinstance(costs, str) and costs != "roofline":
-        raise InvalidValue(f"costs={costs!r} is not a cost model; choose 'roofline', or give an object with `cost`")
-    if machine is not None:
-        placement = _moved(placement, machine)
-    model = Roofline(placement.machine) if costs == "roofline" else costs
-    return _Simulation(lower(placement), Given(model), links, on_progress).run()
+    def may_start(self, task: int, now_ps: int) -> bool:
+        """Tell whether a task may start now; if so, it does. If not, call `Engine.ask_again` once it may."""
+
+    def finished(self, task: int, now_ps: int) -> None:
+        """Note that a task has finished."""
 
 
-def _moved(placement: Placement, machine: Machine) -> Placement:
-    ours = [device.name for device in placement.machine.devices]
-    theirs = [device.name for device in machine.devices]
-    if ours != theirs:
-        raise MachineError(
-            f"the placement is for {', '.join(ours[:8])} and the other machine has {', '.join(theirs[:8])}; "
-            "give a machine with the same device names in the same order"
-        )
-    return replace(placement, machine=machine)
+class NobodyAttends:
+    """Lets everything start."""
+
+    def may_start(self, task: int, now_ps: int) -> bool:
+        """Allow it."""
+        return True
+
+    def finished(self, task: int, now_ps: int) -> None:
+        """Do nothing."""
 
 
-class _Simulation:
-    """One run. The queues and links tell it what happens; it passes that on to the progress and the recorder."""
+class Engine:
+    """One run of a workload."""
 
-    def __init__(self, program: Program, costs: CostModel, links: str, on_progress: OnProgress | None) -> None:
-        self.program = program
-        self.machine = program.placement.machine
-        self.costs = costs
-        self.on_progress = on_progress
+    def __init__(
+        self, workload: Workload, *, links: LinkPolicyName, launch: LaunchMode, attendant: Attendant | None = None
+    ) -> None:
         self.clock = Clock()
-        self.links = LINK_POLICIES[links](self.clock, self.machine)
-        self.queues = machine_queues(self.clock, self.machine, self)
-        self.progress = Progress(program, "simulate", "modelled")
-        self.recorder = Recorder(program, self.progress.trace.spans)
-        self.ready: list[int] = []
-        self.changed_queues: set[Queue] = set()
-        self.is_instant_open = False
+        self.journal = Journal(self.clock, len(workload))
+        self._attendant: Attendant = attendant or NobodyAttends()
+        self._tasks = _lists_of(workload)
+        self._followers = [workload.followers_of(task).tolist() for task in range(len(workload))]
+        self._waits_for = workload.predecessor_counts().tolist()
+        self._is_async = launch == "async"
+        self._ready: list[int] = []
+        self._launchable: list[int] = []
+        self._denied: list[int] = []
+        self._changed: tuple[dict[int, Station], ...] = tuple({} for _ in range(_KINDS_OF_STATIONS))
+        self._is_round_due = False
+        self._build(_lists_of(workload.resources))
+        calls = Calls(self._start, self._end, self.changed)
+        self._links = LINK_POLICIES[links](self.clock, workload.resources, self._fluid, calls)
+        self._launch_waits_for = list(self._waits_for)
 
-    def run(self) -> Trace:
-        with self.progress:
-            self.ready = self.progress.begin()
-            self._open_instant()
-            self.clock.run()
-        assert self.progress.unfinished == 0, "tasks are left although nothing is scheduled"
-        return self.progress.trace
+    def _build(self, resources: SimpleNamespace) -> None:
+        """Make the stations."""
+        clock, self._resources = self.clock, resources
+        starts = resources.route_starts
+        self._ways = [
+            Way(tuple(resources.route_channels[start:end]), latency_ps)
+            for start, end, latency_ps in zip(starts[:-1], starts[1:], resources.route_latency_ps, strict=True)
+        ]
+        self._fluid = Fluid(clock, resources.channel_per_s, resources.channel_is_fatpipe, self._end)
+        self._gates = [Gate(number, places, self._enter) for number, places in enumerate(resources.gate_places)]
+        self._pools = [
+            Pool(clock, number, threads, self._end, self.changed)
+            for number, threads in enumerate(resources.pool_threads)
+        ]
+        self._queues = [
+            Queue(clock, number, slots, self._may_compute, self._compute)
+            for number, slots in enumerate(resources.queue_slots)
+        ]
+        self._launchers = [
+            Launcher(clock, number, self.journal.launching, self._launched)
+            for number in range(max(resources.queue_launcher, default=NONE) + 1)
+        ]
+        is_launched = [
+            bool(cost) and launcher != NONE
+            for cost, launcher in zip(resources.queue_launch_ps, resources.queue_launcher, strict=True)
+        ]
+        tasks = self._tasks
+        self._launcher_of = [
+            resources.queue_launcher[queue] if kind == COMPUTE and is_launched[queue] else NONE
+            for kind, queue in zip(tasks.kind, tasks.where, strict=True)
+        ]
 
-    def launched(self, task: int, start_ps: int) -> None:
-        self.recorder.launched(task, start_ps, self.clock.now_ps)
+    def run(self) -> Timeline:
+        """Let it run until nothing happens any more. Tasks that could never start are left in the timeline."""
+        resources = self._resources
+        for change in zip(resources.change_ps, resources.change_channel, resources.change_per_s, strict=True):
+            self.clock.after(change[0], Phase.CAPACITY, change[1], self._capacity_change(change[2]))
+        for task, release_ps in enumerate(self._tasks.release_ps):
+            if release_ps:
+                self._waits_for[task] += 1
+                self._launch_waits_for[task] += 1
+                self.clock.after(release_ps, Phase.RELEASED, task, self._released)
+            elif self._waits_for[task] == 0:
+                self._is_ready(task, NONE)
+                if self._is_async and self._launcher_of[task] != NONE:
+                    self._is_launchable(task, NONE)
+        self.clock.run()
+        return self.journal.timeline()
 
-    def started(self, task: int) -> None:
-        self.recorder.started(task, self.clock.now_ps)
-        self.progress.start(task, self.clock.now_ps)
+    def changed(self, station: Station) -> None:
+        """Have a station dispatched at the end of this instant."""
+        self._changed[station.kind][station.number] = station
+        self._have_round()
 
-    def finished(self, task: int) -> None:
-        now_ps = self.clock.now_ps
-        self.recorder.finished(task, now_ps)
-        for follower in self.progress.finish(task, now_ps):
-            self.recorder.ready(follower, now_ps)
-            self.ready.append(follower)
-        if self.on_progress is not None:
-            self.on_progress(len(self.program.tasks) - self.progress.unfinished, len(self.program.tasks))
-        self._open_instant()
+    def ask_again(self) -> None:
+        """Have all that was denied a start tried again at the end of this instant."""
+        denied, self._denied = self._denied, []
+        self._ready += denied
+        for queue in self._queues:
+            self.changed(queue)
+        self._links.ask_again()
 
-    def changed(self, queue: Queue) -> None:
-        self.changed_queues.add(queue)
-        self._open_instant()
+    def _capacity_change(self, per_s: int) -> Callable[[int], None]:
+        return lambda channel: self._links.change_capacity(channel, per_s)
 
-    def _open_instant(self) -> None:
-        if not self.is_instant_open:
-            self.is_instant_open = True
-            self.clock.at_end_of_instant(self._start_what_may)
+    def _released(self, task: int) -> None:
+        self._wait_ended(task, NONE)
+        if self._is_async and self._launcher_of[task] != NONE:
+            self._launch_wait_ended(task, NONE)
 
-    def _start_what_may(self) -> None:
-        tasks = self._ready_after_moves_in_place()
-        self.is_instant_open = False
-        for task in tasks:
-            self._submit(task, self.program.tasks[task])
-        queues, self.changed_queues = sorted(self.changed_queues, key=lambda queue: queue.number), set()
-        for queue in queues:
-            queue.dispatch()
+    def _wait_ended(self, task: int, cause: int) -> None:
+        self._waits_for[task] -= 1
+        if self._waits_for[task] == 0:
+            self._is_ready(task, cause)
+
+    def _is_ready(self, task: int, cause: int) -> None:
+        self.journal.ready(task, cause)
+        self._ready.append(task)
+        self._have_round()
+        if self._launcher_of[task] != NONE and not self._is_async:
+            self._is_launchable(task, NONE if cause == NONE else 4 * cause + FINISHED)
+
+    def _launch_wait_ended(self, task: int, cause: int) -> None:
+        self._launch_waits_for[task] -= 1
+        if self._launch_waits_for[task] == 0:
+            self._is_launchable(task, cause)
+
+    def _is_launchable(self, task: int, cause: int) -> None:
+        self.journal.launchable(task, cause)
+        self._launchable.append(task)
+        self._have_round()
+
+    def _launched(self, task: int) -> None:
+        self.journal.launched(task)
+        launcher, queue = self._launcher_of[task], self._queues[self._tasks.where[task]]
+        queue.submit(task, 0)
+        self.changed(self._launchers[launcher])
+        self.changed(queue)
+        if self._is_async:
+            for follower in self._followers[task]:
+                if self._launcher_of[follower] == launcher:
+                    self._launch_wait_ended(follower, 4 * task + LAUNCHED)
+
+    def _end(self, task: int) -> None:
+        self.journal.finished(task)
+        self._leave(task)
+        self._attendant.finished(task, self.clock.now_ps)
+        launcher = self._launcher_of[task]
+        for follower in self._followers[task]:
+            self._wait_ended(follower, task)
+            if self._is_async and self._launcher_of[follower] not in (NONE, launcher):
+                self._launch_wait_ended(follower, 4 * task + FINISHED)
+
+    def _leave(self, task: int) -> None:
+        """Free what a task held."""
+        tasks = self._tasks
+        if tasks.kind[task] == COMPUTE:
+            queue = self._queues[tasks.where[task]]
+            queue.leave()
+            self.changed(queue)
+        for gate in self._gates_of(task):
+            gate.free += 1
+            self.changed(gate)
+
+    def _gates_of(self, task: int) -> list[Gate]:
+        numbers = self._tasks.out_gate[task], self._tasks.in_gate[task]
+        return [self._gates[number] for number in numbers if number != NONE] if numbers != (NONE, NONE) else []
+
+    def _have_round(self) -> None:
+        """Have what may start started at the end of this instant."""
+        if not self._is_round_due:
+            self._is_round_due = True
+            self.clock.after(0, Phase.START, 0, self._round)
+
+    def _round(self, _: int) -> None:
+        """Start what may start now."""
+        for task in self._ready_after_moves_in_place():
+            self._submit(task)
+        launchable, self._launchable = sorted(self._launchable), []
+        for task in launchable:
+            launcher, queue = self._launchers[self._launcher_of[task]], self._tasks.where[task]
+            launcher.submit(task, self._tasks.rank[task], self._resources.queue_launch_ps[queue])
+            self.changed(launcher)
+        for stations in self._changed:
+            for number in sorted(stations):
+                stations.pop(number).dispatch()
+        self._is_round_due = False
 
     def _ready_after_moves_in_place(self) -> list[int]:
-        """Finish the moves that take no time, so that what waits for them takes its turn in order with the rest."""
+        """Finish the moves in place, so that what waits for them takes its turn in order with the rest."""
         others: list[int] = []
-        while self.ready:
-            ready, self.ready = sorted(self.ready), []
+        while self._ready:
+            ready, self._ready = sorted(self._ready), []
             for task in ready:
-                if self._is_in_place(self.program.tasks[task]):
-                    self.started(task)
-                    self.finished(task)
-                else:
+                if self._tasks.kind[task] != MOVE or self._tasks.where[task] != NONE:
                     others.append(task)
+                elif self._start(task):
+                    self._end(task)
+                else:
+                    self._denied.append(task)
         return sorted(others)
 
-    def _submit(self, number: int, task: Task) -> None:
-        if task.kind is TaskKind.COMPUTE:
-            operation = self.program.placement.graph.operation(task.subject)
-            queue = self.queues[task.device]
-            queue.submit(number, self.costs.cost(operation, self.machine.devices[task.device]))
-            self.changed_queues.add(queue)
-        else:
-            self._move(number, task)
+    def _submit(self, task: int) -> None:
+        """Send a ready task to where it waits; what waits nowhere begins."""
+        tasks = self._tasks
+        if tasks.kind[task] == COMPUTE:
+            queue = self._queues[tasks.where[task]]
+            if self._launcher_of[task] == NONE:
+                queue.submit(task, tasks.rank[task])
+            self.changed(queue)
+        elif gates := self._gates_of(task):
+            gates[0].submit(task, self.journal.ready_ps[task])
+            self.changed(gates[0])
+        elif not (self._move(task) if tasks.kind[task] == MOVE else self._delay(task)):
+            self._denied.append(task)
 
-    def _move(self, number: int, task: Task) -> None:
-        size_bytes = self.program.placement.graph.tensor_spec(task.subject).nbytes
-        route = self.machine.route(*self._ends(task))
-        self.links.transfer(route, size_bytes, lambda: self.started(number), lambda: self.finished(number))
-
-    def _is_in_place(self, task: Task) -> bool:
-        if task.kind is TaskKind.COMPUTE:
+    def _start(self, task: int) -> bool:
+        """Ask the attendant; if it allows it, the task starts."""
+        if not self._attendant.may_start(task, self.clock.now_ps):
             return False
-        source, target = self._ends(task)
-        return source == target
+        self.journal.started(task)
+        return True
 
-    def _ends(self, task: Task) -> tuple[int, int]:
-        """Return from where to where a tensor moves. What the caller holds lies in the host of the other end."""
-        source = self.machine.host_device(task.device) if task.source == CALLER else task.source
-        target = self.machine.host_device(task.source) if task.device == CALLER else task.device
-        return source, target
+    def _enter(self, task: int, ready_ps: int) -> None:
+        """Let a move through its gates, or have it wait at the one that is full."""
+        gates = self._gates_of(task)
+        full = next((gate for gate in gates if not gate.free), None)
+        if full is not None:
+            full.submit(task, ready_ps)
+        elif self._move(task):
+            for gate in gates:
+                gate.free -= 1
+        else:
+            self._denied.append(task)
+
+    def _move(self, task: int) -> bool:
+        tasks = self._tasks
+        return self._links.begin(task, tasks.amount[task], self._ways[tasks.where[task]], tasks.rate_cap[task])
+
+    def _delay(self, task: int) -> bool:
+        if not self._start(task):
+            return False
+        self.clock.after(self._tasks.amount[task], Phase.ENDED, task, self._end)
+        return True
+
+    def _may_compute(self, task: int) -> bool:
+        return self._waits_for[task] == 0 and self._start(task)
+
+    def _compute(self, task: int) -> None:
+        queue, amount, parts = self._tasks.where[task], self._tasks.amount[task], self._tasks.parts[task]
+        pool, card = self._resources.queue_pool[queue], self._resources.queue_card[queue]
+        if pool != NONE:
+            self._pools[pool].submit(task, parts, amount)
+            self.changed(self._pools[pool])
+        elif card != NONE:
+            self._fluid.begin(task, amount * parts, (card,))
+        else:
+            self.clock.after(amount * parts, Phase.ENDED, task, self._end)
+
+
+def _lists_of(record: Any) -> SimpleNamespace:
+    """Return the arrays of a record as lists, which Python reads faster."""
+    columns = {it.name: getattr(record, it.name) for it in fields(record)}
+    return SimpleNamespace(**{name: it.tolist() for name, it in columns.items() if hasattr(it, "tolist")})

@@ -1,88 +1,183 @@
-"""How transfers share the links of a machine: one class per policy.
+"""How transfers share the channels of a machine: one class for each policy.
 
-A policy is a `LinkPolicy`: it is told route and size, and calls back when the transfer gets its first link, and when
-its last byte has arrived.
+A policy is a `Links`: it is told way and size, and calls back when a transfer is to start, and when its last byte has
+arrived.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Protocol
 
-from simgpu.machine import Machine, Route
-from simgpu.simulation.clock import Callback, Clock
-from simgpu.simulation.sharing import FairShare
-from simgpu.units import transfer_ps
+from simgpu.simulation.clock import Clock, Phase
+from simgpu.simulation.fluid import Fluid
+from simgpu.simulation.stations import Begin, Changed
+from simgpu.simulation.workload import Resources
+from simgpu.units import PS_PER_S
 
 
-class LinkPolicy(Protocol):
-    """Moves bytes over routes."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A route, ready for use: its channels, and its latency."""
 
-    def transfer(self, route: Route, size_bytes: int, started: Callback, done: Callback) -> None:
-        """Move bytes; call `started` when they begin to move and `done` when all have arrived."""
+    channels: tuple[int, ...]
+    latency_ps: int
+
+
+class Links(Protocol):
+    """Moves bytes over ways."""
+
+    def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+        """Move bytes for a task, never faster than a limit (0: none). Returns False if it is not allowed to start."""
+
+    def change_capacity(self, channel: int, per_s: int) -> None:
+        """Give a channel another capacity."""
+
+    def ask_again(self) -> None:
+        """Try again to start what was not allowed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Whom links call. `start` tells whether a transfer is allowed to start now, and if so notes that it does."""
+
+    start: Callable[[int], bool]
+    ended: Begin
+    changed: Changed
 
 
 class FairLinks:
-    """Max-min fair fluid sharing of every channel of the route at once; the route's latency is paid first, once."""
+    """Max-min fair fluid sharing of every channel of the way at once; its latency is paid first, once."""
 
-    def __init__(self, clock: Clock, machine: Machine) -> None:
-        unshared = frozenset(number for number, channel in enumerate(machine.channels) if channel.is_fatpipe)
-        self._share = FairShare(clock, [channel.bandwidth_bytes_per_s for channel in machine.channels], unshared)
-        self._clock = clock
+    def __init__(self, clock: Clock, resources: Resources, fluid: Fluid, calls: Calls) -> None:
+        self._clock, self._fluid, self._start = clock, fluid, calls.start
+        self._late: dict[int, tuple[int, Way, int]] = {}
 
-    def transfer(self, route: Route, size_bytes: int, started: Callback, done: Callback) -> None:
-        """Start at once; latency uses no bandwidth."""
-        started()
-        self._clock.after(route.latency_ps, lambda: self._share.start(size_bytes, route.channels, done))
+    def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+        """Let the latency pass, without using bandwidth, and then flow."""
+        if not self._start(task):
+            return False
+        if way.latency_ps:
+            self._late[task] = (size_bytes, way, limit_per_s)
+            self._clock.after(way.latency_ps, Phase.LATENCY_OVER, task, self._flow)
+        else:
+            self._fluid.begin(task, size_bytes, way.channels, limit_per_s)
+        return True
+
+    def _flow(self, task: int) -> None:
+        size_bytes, way, limit_per_s = self._late.pop(task)
+        self._fluid.begin(task, size_bytes, way.channels, limit_per_s)
+
+    def change_capacity(self, channel: int, per_s: int) -> None:
+        """Change the rates of the flows there, and of those that share channels with them."""
+        self._fluid.change_capacity(channel, per_s)
+
+    def ask_again(self) -> None:
+        """Do nothing: what was not allowed to start does not wait here."""
+
+
+@dataclass(slots=True, eq=False)
+class _Transfer:
+    """One that goes hop by hop. `hop` is the number of its present channel on its way."""
+
+    size_bytes: int
+    channels: Sequence[int]
+    limit_per_s: int
+    hop: int = 0
+
+
+class _Channel:
+    """One channel under `fifo`: it holds one transfer at a time, or any number if it is a fat pipe."""
+
+    kind = 4
+
+    def __init__(self, number: int, per_s: int, latency_ps: int, is_fatpipe: bool, serve: Callable[[int, int], bool]):
+        self.number = number
+        self.per_s, self.latency_ps, self.is_fatpipe = per_s, latency_ps, is_fatpipe
+        self._serve = serve
+        self._waiting: list[tuple[int, int]] = []
+        self._is_busy = False
+
+    def submit(self, task: int, now_ps: int) -> None:
+        """Have a transfer wait here."""
+        heappush(self._waiting, (now_ps, task))
+
+    def leave(self) -> None:
+        """Note that the transfer is through."""
+        self._is_busy = False
+
+    def dispatch(self) -> None:
+        """Serve who is next, unless it is not allowed to start."""
+        while self._waiting and not self._is_busy and self._serve(self._waiting[0][1], self.number):
+            self._is_busy = not self.is_fatpipe
+            heappop(self._waiting)
 
 
 class FifoLinks:
     """One transfer at a time on a channel, in order of arrival; over several hops, store and forward.
 
-    A transfer holds a channel for the channel's latency and then its bytes.
+    A transfer holds a channel for the channel's latency and then its bytes. A change of capacity is for those that come
+    after it.
     """
 
-    def __init__(self, clock: Clock, machine: Machine) -> None:
+    def __init__(self, clock: Clock, resources: Resources, fluid: Fluid, calls: Calls) -> None:
         self._clock = clock
-        self._channels = machine.channels
-        self._waiting: list[deque[Callback]] = [deque() for _ in machine.channels]
-        self._is_busy = [False] * len(machine.channels)
+        self._start, self._ended, self._changed = calls.start, calls.ended, calls.changed
+        columns = (resources.channel_per_s, resources.channel_latency_ps, resources.channel_is_fatpipe)
+        self._channels = [
+            _Channel(number, per_s, latency_ps, bool(is_fatpipe), self._serve)
+            for number, (per_s, latency_ps, is_fatpipe) in enumerate(zip(*(it.tolist() for it in columns), strict=True))
+        ]
+        self._transfers: dict[int, _Transfer] = {}
 
-    def transfer(self, route: Route, size_bytes: int, started: Callback, done: Callback) -> None:
-        """Join the queue of the first channel; the other channels follow one by one."""
-        self._hop(route.channels, 0, size_bytes, started, done)
+    def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+        """Join the queue of the first channel, at which it starts; the other channels follow one by one."""
+        self._transfers[task] = _Transfer(size_bytes, way.channels, limit_per_s)
+        self._arrive(task)
+        return True
 
-    def _hop(self, path: tuple[int, ...], hop: int, size_bytes: int, started: Callback, done: Callback) -> None:
-        if hop == len(path):
-            done()
-            return
-        number, channel = path[hop], self._channels[path[hop]]
+    def change_capacity(self, channel: int, per_s: int) -> None:
+        """Change what the channel has for those to come."""
+        self._channels[channel].per_s = per_s
 
-        def serve() -> None:
-            if hop == 0:
-                started()
-            held_ps = channel.latency_ps + transfer_ps(size_bytes, channel.bandwidth_bytes_per_s)
-            self._clock.after(held_ps, arrive)
+    def ask_again(self) -> None:
+        """Have all channels look again at who is next."""
+        for channel in self._channels:
+            self._changed(channel)
 
-        def arrive() -> None:
-            if not channel.is_fatpipe:
-                self._free(number)
-            self._hop(path, hop + 1, size_bytes, started, done)
-
-        if channel.is_fatpipe:
-            serve()
-        elif self._is_busy[number]:
-            self._waiting[number].append(serve)
+    def _arrive(self, task: int) -> None:
+        """Wait for the next channel, or end behind the last one."""
+        transfer = self._transfers[task]
+        if transfer.hop == len(transfer.channels):
+            del self._transfers[task]
+            self._ended(task)
         else:
-            self._is_busy[number] = True
-            serve()
+            channel = self._channels[transfer.channels[transfer.hop]]
+            channel.submit(task, self._clock.now_ps)
+            self._changed(channel)
 
-    def _free(self, number: int) -> None:
-        if self._waiting[number]:
-            self._clock.at_end_of_instant(self._waiting[number].popleft())
-        else:
-            self._is_busy[number] = False
+    def _serve(self, task: int, number: int) -> bool:
+        transfer, channel = self._transfers[task], self._channels[number]
+        if transfer.hop == 0 and not self._start(task):
+            return False
+        per_s = min(channel.per_s, transfer.limit_per_s or channel.per_s)
+        held_ps = channel.latency_ps - (-transfer.size_bytes * PS_PER_S // per_s)
+        self._clock.after(held_ps, Phase.ENDED, task, self._through)
+        return True
+
+    def _through(self, task: int) -> None:
+        transfer = self._transfers[task]
+        channel = self._channels[transfer.channels[transfer.hop]]
+        if not channel.is_fatpipe:
+            channel.leave()
+        self._changed(channel)
+        transfer.hop += 1
+        self._arrive(task)
 
 
-LINK_POLICIES: Mapping[str, Callable[[Clock, Machine], LinkPolicy]] = {"fair": FairLinks, "fifo": FifoLinks}
+LINK_POLICIES: Mapping[str, Callable[[Clock, Resources, Fluid, Calls], Links]] = {
+    "fair": FairLinks,
+    "fifo": FifoLinks,
+}

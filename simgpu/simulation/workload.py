@@ -5,7 +5,7 @@ The rules, which both engines keep to the picosecond, and to the order of what h
 * A task is ready when its predecessors have finished, and not before its `release_ps`.
 * COMPUTE: its queue takes up to `slots` tasks at a time, in the order of (rank, time of arrival, number). It lasts for
   `parts` times `amount` picoseconds. On a queue with a thread pool it is cut: its parts go through the pool's one queue
-  in order, behind those that are there. On a queue of a card it shares the card's channel with what else computes there.
+  in order, behind those that are there. On a queue of a card it shares the card's channel with all that computes there.
 * Where a queue has a launch cost, the host of its launcher first launches each task, one at a time, in the order of
   (rank, time, number); the queue then takes tasks in the order of their launches. With `launch` `sync` a task may be
   launched when it is ready. With `async` it may be launched when those of its predecessors that have the same launcher
@@ -13,9 +13,10 @@ The rules, which both engines keep to the picosecond, and to the order of what h
 * MOVE: waits for a place at each of its gates (copy engines), then pays the latency of its route, once, without using
   any bandwidth, and moves `amount` bytes: with `fair` links over all channels of its route at once, at its max-min fair
   rate, and never faster than its `rate_cap`; with `fifo` links over one channel after the other (store-and-forward),
-  each of which it holds for the channel's own latency and its bytes, in the order of (arrival, number). It leaves its
-  gates when it has arrived. Waiting for gates goes in the order of (time of readiness, number); one that waits for
-  another gate holds nobody up. A move without a route is in place and takes no time.
+  each of which it holds for the channel's own latency and its bytes, in the order of (arrival, number): it starts when
+  it has the first one. It leaves its gates when it has arrived. Waiting for gates goes in the order of (time of
+  readiness, number); one that waits for another gate holds nobody up. A move without a route is in place and takes no
+  time.
 * DELAY: takes `amount` picoseconds, on nothing.
 
 At one instant, in this order, each in the order of the numbers of tasks (or of queues, channels, gates): capacities
@@ -55,10 +56,10 @@ def _no_ints() -> Ints:
 class Resources:
     """What tasks compete for. Each array has one entry for each queue, pool, channel, route or gate.
 
-    `queue_pool`, `queue_card`, `queue_launcher` are NONE where a queue has none; a queue has a pool or a card, not both.
-    The card of a queue is a channel whose capacity is picoseconds of work per second: 10**12 for a whole card.
-    The channels of route r are `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of
-    capacity: at a time, to a channel. Capacities are 1 or more; those of a fat pipe hold for each flow by itself.
+    `queue_pool`, `queue_card`, `queue_launcher` are NONE where a queue has none; it has a pool or a card, not both. The
+    card of a queue is a channel whose capacity is picoseconds of work per second: 10**12 for a whole card. The channels
+    of route r are `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of capacity:
+    at a time, to a channel. Capacities are 1 or more; that of a fat pipe holds for each flow by itself.
     """
 
     queue_slots: Ints = field(default_factory=_no_ints)

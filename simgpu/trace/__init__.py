@@ -2,6 +2,7 @@
 
 from simgpu.trace.agreement import Agreement, compare
 from simgpu.trace.breakdown import TimeBreakdown, critical_chain, time_breakdown
+from simgpu.trace.table import Table
 from simgpu.trace.trace import (
     NO_CAUSE,
     Action,
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryEvent",
     "Span",
     "SpanKind",
+    "Table",
     "TimeBreakdown",
     "Trace",
     "compare",

@@ -7,7 +7,7 @@ Both engines give a `Trace`, so whatever is asked of one can be asked of the oth
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -75,9 +75,9 @@ class Trace:
     clock: str
     devices: tuple[DeviceSummary, ...]
     decisions: tuple[Decision, ...]
-    spans: list[Span] = field(default_factory=list)
-    memory: list[list[MemoryEvent]] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
+    spans: Sequence[Span] = field(default_factory=list)
+    memory: Sequence[Sequence[MemoryEvent]] = field(default_factory=list)
+    actions: Sequence[Action] = field(default_factory=list)
 
     @property
     def makespan_ps(self) -> int:

@@ -91,11 +91,11 @@ def assert_caps_hold(trace):
 
 
 @ENOUGH
-@given(cases())
-def test_both_engines_hold_to_the_same_rules(case):
+@given(cases(), st.sampled_from(("sync", "async")))
+def test_both_engines_hold_to_the_same_rules(case, launch):
     placement = placed(case)
     watched = WatchedStorage()
-    predicted, shortage = attempt(lambda: simulate(placement))
+    predicted, shortage = attempt(lambda: simulate(placement, launch=launch))
     for storage in (watched, "shape"):
         ran, ran_out = attempt(lambda: execute(placement, feeds_of(case.graph), storage=storage, follow=predicted))  # noqa: B023
         agreement = compare(predicted, ran)
@@ -107,7 +107,7 @@ def test_both_engines_hold_to_the_same_rules(case):
         assert_integers_are_on_the_cpu(placement)
     if shortage is None:
         assert watched.lay == places_of_bytes(placement)
-        assert_makespan_is_possible(placement, predicted)
+        assert_makespan_is_possible(placement, predicted, launch)
 
 
 def places_of_bytes(placement):
@@ -167,8 +167,8 @@ def evaluate(graph, feeds):
     return {graph.tensor_name(tensor): values[tensor] for tensor in graph.fetches}
 
 
-def shortest_and_serial_ps(placement, task, costs):
-    """Time of one task alone on the machine, and when nothing at all runs beside anything."""
+def shortest_and_serial_ps(placement, task, costs, launch):
+    """Time of one task alone on the machine, launched ahead if it can be, and when nothing runs beside anything."""
     machine = placement.machine
     if task.kind is TaskKind.COMPUTE:
         device = machine.devices[task.device]
@@ -177,7 +177,8 @@ def shortest_and_serial_ps(placement, task, costs):
         if device.kind == "CPU":
             rounds = -(-cost.parts // machine.hosts[physical.host].intra_op_threads)
             return rounds * cost.part_ps, cost.serial_ps
-        return (physical.model.launch_overhead_ps + cost.serial_ps,) * 2
+        launch_ps = physical.model.launch_overhead_ps
+        return cost.serial_ps + (launch_ps if launch == "sync" else 0), cost.serial_ps + launch_ps
     source = machine.host_device(task.device) if task.source == CALLER else task.source
     target = machine.host_device(task.source) if task.device == CALLER else task.device
     if source == target:
@@ -188,10 +189,10 @@ def shortest_and_serial_ps(placement, task, costs):
     return (route.latency_ps + transfer_ps(size, slowest),) * 2
 
 
-def assert_makespan_is_possible(placement, trace):
+def assert_makespan_is_possible(placement, trace, launch):
     """Between the longest path, where nothing waits, and the serial sum, where nothing overlaps."""
     program, costs = lower(placement), Roofline(placement.machine)
-    bounds = [shortest_and_serial_ps(placement, task, costs) for task in program.tasks]
+    bounds = [shortest_and_serial_ps(placement, task, costs, launch) for task in program.tasks]
     longest = defaultdict(int)
     for task in topological(program):
         before = max((longest[other] for other in program.tasks[task].waits_for), default=0)

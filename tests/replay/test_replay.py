@@ -46,9 +46,9 @@ def recorded(links, compute):
     return json.dumps(
         {
             "decisions": trace.decisions,
-            "spans": trace.spans,
-            "memory": trace.memory,
-            "actions": trace.actions,
+            "spans": list(trace.spans),
+            "memory": [list(events) for events in trace.memory],
+            "actions": list(trace.actions),
             "hashes": [trace.ledger_hash(device) for device in range(len(trace.devices))],
         },
         indent=0,

@@ -25,15 +25,6 @@ def test_a_span_is_caused_by_the_one_written_when_its_task_became_ready():
     ]
 
 
-def test_after_its_launch_a_task_is_caused_by_the_launch():
-    recorder, spans = recorded(Sketch().add("a"))
-    recorder.launched(0, 3, 5)
-    recorder.started(0, 8)
-    recorder.finished(0, 9)
-
-    assert spans == [Span("launch", "a", GPU0, 0, 3, 5, NO_CAUSE), Span("compute", "a", GPU0, 5, 8, 9, 0)]
-
-
 def test_moving_tasks_name_their_way_and_bytes():
     sketch = Sketch().add("x", type="Input", sizes=[8]).add("y", "x", sizes=[24], on="/gpu:1").fetch("y")
     recorder, spans = recorded(sketch)

@@ -79,9 +79,32 @@ def test_a_device_that_is_faster_than_its_launches_waits_for_them():
     assert computed(trace) == {"a": (10, 15), "b": (20, 25), "c": (30, 35)}
 
 
-def test_a_launch_comes_after_what_its_operation_waits_for():
-    sketch = Sketch().add("a", ps=5).add("b", ps=5, after=["a"])
+def test_the_host_runs_ahead_of_the_device():
+    sketch = Sketch().add("a", ps=50).add("b", ps=5, after=["a"]).add("c", ps=5, after=["b"])
     trace = simulate(sketch.placed(machine("1 x 1MiB", launch_ps=10)))
+
+    assert trace.spans == [
+        Span("launch", "a", GPU0, 0, 0, 10, NO_CAUSE),
+        Span("launch", "b", GPU0, 10, 10, 20, 0),
+        Span("launch", "c", GPU0, 20, 20, 30, 1),
+        Span("compute", "a", GPU0, 10, 10, 60, 0),
+        Span("compute", "b", GPU0, 60, 60, 65, 3),
+        Span("compute", "c", GPU0, 65, 65, 70, 4),
+    ]
+    assert time_breakdown(trace) == TimeBreakdown(compute_ps=60, transfer_ps=0, launch_ps=10, waiting_ps=0)
+
+
+def test_the_host_waits_for_what_comes_from_elsewhere():
+    sketch = Sketch().add("other", ps=30, on="/gpu:1").add("a", ps=5, after=["other"]).add("b", ps=5, after=["a"])
+    trace = simulate(sketch.placed(machine("2 x 1MiB", launch_ps=10)))
+
+    assert launched(trace) == {"other": (0, 10), "a": (40, 50), "b": (50, 60)}
+    assert computed(trace) == {"other": (10, 40), "a": (50, 55), "b": (60, 65)}
+
+
+def test_without_running_ahead_a_launch_comes_after_what_its_operation_waits_for():
+    sketch = Sketch().add("a", ps=5).add("b", ps=5, after=["a"])
+    trace = simulate(sketch.placed(machine("1 x 1MiB", launch_ps=10)), launch="sync")
 
     assert trace.spans == [
         Span("launch", "a", GPU0, 0, 0, 10, NO_CAUSE),

@@ -1,0 +1,54 @@
+"""What to say when tasks wait for ever: who waits for whom, and the circle, if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simgpu.errors import DeadlockError
+from simgpu.simulation.timeline import Timeline
+from simgpu.simulation.workload import NONE, Workload
+
+Name = Callable[[int], str]
+_SHOWN = 5
+
+
+def check_finished(workload: Workload, timeline: Timeline, name: Name = "task {}".format) -> None:
+    """Raise DeadlockError if tasks have not finished."""
+    left = timeline.unfinished.tolist()
+    if not left:
+        return
+    waits_for = _open_predecessors(workload, set(left))
+    circle = _circle(waits_for)
+    lines = [f"{name(task)} waits for {', '.join(map(name, waits_for[task][:_SHOWN]))}" for task in circle or left]
+    shown = "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
+    raise DeadlockError(
+        f"{len(left)} of {len(workload)} tasks can never run: "
+        + (f"they wait for each other in a circle: {shown}" if circle else shown)
+    )
+
+
+def _open_predecessors(workload: Workload, left: set[int]) -> dict[int, list[int]]:
+    waits_for: dict[int, list[int]] = {task: [] for task in left}
+    for task in sorted(left):
+        for follower in workload.followers_of(task).tolist():
+            waits_for[follower].append(task)
+    return waits_for
+
+
+def _circle(waits_for: dict[int, list[int]]) -> list[int]:
+    """Return tasks each of which waits for the next, and the last for the first; empty if there are none."""
+    done: set[int] = set()
+    for start in sorted(waits_for):
+        path: list[int] = []
+        place: dict[int, int] = {}
+        task = start
+        while task not in done:
+            if task in place:
+                return path[place[task] :]
+            place[task] = len(path)
+            path.append(task)
+            task = next((other for other in waits_for[task] if other not in done), NONE)
+            if task == NONE:
+                break
+        done.update(path)
+    return []

@@ -1,0 +1,45 @@
+"""Run a workload on one of the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from simgpu.simulation.deadlock import check_finished
+from simgpu.simulation.engine import Engine
+from simgpu.simulation.timeline import Timeline
+from simgpu.simulation.workload import LaunchMode, LinkPolicyName, Workload
+
+EngineChoice = Literal["simpy", "compiled", "auto"]
+OnProgress = Callable[[int, int], None]
+
+
+class _Progress:
+    """Counts the tasks that have finished."""
+
+    def __init__(self, tasks: int, tell: OnProgress) -> None:
+        self._done, self._tasks, self._tell = 0, tasks, tell
+
+    def may_start(self, task: int, now_ps: int) -> bool:
+        """Allow it."""
+        return True
+
+    def finished(self, task: int, now_ps: int) -> None:
+        """Tell."""
+        self._done += 1
+        self._tell(self._done, self._tasks)
+
+
+def run(
+    workload: Workload,
+    *,
+    links: LinkPolicyName = "fair",
+    launch: LaunchMode = "async",
+    engine: EngineChoice = "auto",
+    on_progress: OnProgress | None = None,
+) -> Timeline:
+    """Run a workload to its end. Raises DeadlockError if tasks wait for ever."""
+    attendant = _Progress(len(workload), on_progress) if on_progress else None
+    timeline = Engine(workload, links=links, launch=launch, attendant=attendant).run()
+    check_finished(workload, timeline)
+    return timeline

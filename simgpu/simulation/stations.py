@@ -1,0 +1,152 @@
+"""Where tasks wait: gates, launchers, evaluation queues and thread pools.
+
+A station is told what has come or gone, and starts what it can when `dispatch` is called: once at the end of each
+instant at which something changed for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Protocol
+
+from simgpu.simulation.clock import Clock, Phase
+
+Begin = Callable[[int], None]
+"""Begins a task at this instant."""
+
+MayStart = Callable[[int], bool]
+"""Tells whether a task may start now; if not, its station is told when to ask again."""
+
+
+class Station(Protocol):
+    """Something at which tasks wait. Of several, those of the lower kind are dispatched first, then by number."""
+
+    kind: int
+    number: int
+
+    def dispatch(self) -> None:
+        """Start what can start now."""
+
+
+Changed = Callable[[Station], None]
+"""Has a station dispatched at the end of this instant."""
+
+
+class Gate:
+    """Places that moves hold from their start to their end: a copy engine has one.
+
+    A move whose turn it is, but that finds its other gate full, waits there.
+    """
+
+    kind = 0
+
+    def __init__(self, number: int, places: int, enter: Callable[[int, int], None]) -> None:
+        self.number = number
+        self.free = places
+        self._enter = enter
+        self._waiting: list[tuple[int, int]] = []
+
+    def submit(self, task: int, ready_ps: int) -> None:
+        """Have a move wait here."""
+        heappush(self._waiting, (ready_ps, task))
+
+    def dispatch(self) -> None:
+        """Let enter who can."""
+        while self._waiting and self.free:
+            ready_ps, task = heappop(self._waiting)
+            self._enter(task, ready_ps)
+
+
+class Launcher:
+    """The host of a GPU, as far as it launches operations: one at a time."""
+
+    kind = 1
+
+    def __init__(self, clock: Clock, number: int, launching: Begin, launched: Begin) -> None:
+        self.number = number
+        self._clock = clock
+        self._launching, self._launched = launching, launched
+        self._waiting: list[tuple[int, int, int, int]] = []
+        self._is_busy = False
+
+    def submit(self, task: int, rank: int, launch_ps: int) -> None:
+        """Have a task wait for its launch."""
+        heappush(self._waiting, (rank, self._clock.now_ps, task, launch_ps))
+
+    def dispatch(self) -> None:
+        """Begin the next launch."""
+        if self._waiting and not self._is_busy:
+            self._is_busy = True
+            _, _, task, launch_ps = heappop(self._waiting)
+            self._launching(task)
+            self._clock.after(launch_ps, Phase.LAUNCHED, task, self._end)
+
+    def _end(self, task: int) -> None:
+        self._is_busy = False
+        self._launched(task)
+
+
+class Queue:
+    """An evaluation queue: it has up to `slots` tasks at work at a time, and serves the others in order.
+
+    The first one holds up those behind it while it may not start: it was launched before it was ready, or lacks memory.
+    """
+
+    kind = 2
+
+    def __init__(self, clock: Clock, number: int, slots: int, may_start: MayStart, begin: Begin) -> None:
+        self.number = number
+        self._clock = clock
+        self._free = slots
+        self._may_start, self._begin = may_start, begin
+        self._waiting: list[tuple[int, int, int]] = []
+
+    def submit(self, task: int, rank: int) -> None:
+        """Have a task wait for its turn."""
+        heappush(self._waiting, (rank, self._clock.now_ps, task))
+
+    def leave(self) -> None:
+        """Note that a task is done."""
+        self._free += 1
+
+    def dispatch(self) -> None:
+        """Start what is next."""
+        while self._free and self._waiting and self._may_start(self._waiting[0][2]):
+            self._free -= 1
+            self._begin(heappop(self._waiting)[2])
+
+
+class Pool:
+    """The intra-op threads of a host: the parts of all operations go through one queue, in order."""
+
+    kind = 3
+
+    def __init__(self, clock: Clock, number: int, threads: int, ended: Begin, changed: Changed) -> None:
+        self.number = number
+        self._clock = clock
+        self._idle = threads
+        self._ended, self._changed = ended, changed
+        self._parts: deque[tuple[int, int]] = deque()
+        self._left: dict[int, int] = {}
+
+    def submit(self, task: int, parts: int, part_ps: int) -> None:
+        """Have the parts of a task wait for threads."""
+        self._left[task] = parts
+        self._parts.extend([(task, part_ps)] * parts)
+
+    def dispatch(self) -> None:
+        """Give parts to idle threads."""
+        while self._parts and self._idle:
+            self._idle -= 1
+            task, part_ps = self._parts.popleft()
+            self._clock.after(part_ps, Phase.ENDED, task, self._part_ended)
+
+    def _part_ended(self, task: int) -> None:
+        self._idle += 1
+        self._changed(self)
+        self._left[task] -= 1
+        if self._left[task] == 0:
+            del self._left[task]
+            self._ended(task)

@@ -1,0 +1,94 @@
+"""From a timeline to a trace: memory in the order of what happened, and the spans of tasks and launches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simgpu.program import Program, Progress, TaskKind
+from simgpu.program.recorder import path_name
+from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
+from simgpu.simulation.workload import NONE, Ints
+from simgpu.trace import NO_CAUSE, Span, Table, Trace
+
+_KINDS = ("compute", "transfer", "launch")
+
+
+def trace_of(program: Program, timeline: Timeline) -> Trace:
+    """Return the trace of a run. Raises OutOfDeviceMemory, with the trace until then, where a start has no memory."""
+    happened = 0
+    with Progress(program, "simulate", "modelled") as progress:
+        progress.begin()
+        try:
+            for code in timeline.log.tolist():
+                task, what = divmod(code, 4)
+                if what == STARTED:
+                    progress.start(task, int(timeline.start_ps[task]))
+                elif what == FINISHED:
+                    progress.finish(task, int(timeline.end_ps[task]))
+                happened += 1
+        finally:
+            progress.trace.spans = spans_of(program, timeline, timeline.log[:happened])
+    return progress.trace
+
+
+def spans_of(program: Program, timeline: Timeline, log: Ints) -> Table[Span]:
+    """Return the spans that a log ends: those of launches and of tasks, in its order."""
+    rows = log[log % 4 != STARTED]
+    tasks, is_launch = rows // 4, rows % 4 == LAUNCHED
+    launch_row, task_row = _places(program, tasks, is_launch), _places(program, tasks, ~is_launch)
+    launch_end_ps, ready_ps = timeline.launch_end_ps[tasks], timeline.ready_ps[tasks]
+    after_launch = (launch_end_ps != NONE) & (launch_end_ps >= ready_ps)
+    launch_cause = timeline.launch_cause[tasks]
+    cause = np.where(
+        is_launch,
+        np.where(launch_cause % 4 == LAUNCHED, _at(launch_row, launch_cause // 4), _at(task_row, launch_cause // 4)),
+        np.where(after_launch, launch_row[tasks], _at(task_row, timeline.cause[tasks])),
+    )
+    is_compute = np.array([task.kind is TaskKind.COMPUTE for task in program.tasks], bool)
+    sizes = np.array([_moved_bytes(program, task) for task in range(len(program.tasks))], np.int64)
+    resources, resource_of = _resources(program)
+    return Table(
+        Span,
+        _KINDS,
+        [task.name for task in program.tasks],
+        resources,
+        *(None,) * 5,
+        columns=(
+            np.where(is_launch, 2, np.where(is_compute[tasks], 0, 1)),
+            tasks,
+            resource_of[tasks],
+            np.where(is_launch, timeline.launchable_ps[tasks], np.maximum(ready_ps, launch_end_ps)),
+            np.where(is_launch, timeline.launch_start_ps[tasks], timeline.start_ps[tasks]),
+            np.where(is_launch, launch_end_ps, timeline.end_ps[tasks]),
+            cause,
+            np.where(is_launch, 0, sizes[tasks]),
+        ),
+    )
+
+
+def _places(program: Program, tasks: Ints, is_meant: Ints) -> Ints:
+    """Return for each task the place of its row among those that are meant."""
+    places = np.full(len(program.tasks) + 1, NO_CAUSE, np.int64)  # the last one is that of NONE
+    places[tasks[is_meant]] = np.flatnonzero(is_meant)
+    return places
+
+
+def _at(places: Ints, tasks: Ints) -> Ints:
+    return places[np.where(tasks < 0, len(places) - 1, tasks)]
+
+
+def _moved_bytes(program: Program, task: int) -> int:
+    what = program.tasks[task]
+    return 0 if what.kind is TaskKind.COMPUTE else program.placement.graph.tensor_spec(what.subject).nbytes
+
+
+def _resources(program: Program) -> tuple[list[str], Ints]:
+    """Return the names of devices and ways, and the number of its own for each task."""
+    machine = program.placement.machine
+    numbers: dict[str, int] = {}
+    chosen = [
+        machine.devices[task.device].name if task.kind is TaskKind.COMPUTE else path_name(machine, task)
+        for task in program.tasks
+    ]
+    of = np.array([numbers.setdefault(name, len(numbers)) for name in chosen], np.int64)
+    return list(numbers), of
