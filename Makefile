@@ -19,7 +19,7 @@ DOCS := $(VENV)/.docs
 GPU := $(VENV)/.gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench gpu docs clean
+.PHONY: help demo test test-all lint bench notebooks gpu docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ lint: $(DEV) ## check style, types and layers
 
 bench: $(DEV) ## run the benchmarks
 	$(BIN)/python -m benchmarks
+
+notebooks: $(DEV) ## run the notebooks and keep what they show
+	$(BIN)/python -m tests.notebooks
 
 # CuPy is large, so it is installed only where there is a card. Status 5 is pytest's "no tests collected".
 gpu: $(DEV) $(if $(shell command -v nvidia-smi),$(GPU)) ## run the tests that need a GPU; they say why where they skip
