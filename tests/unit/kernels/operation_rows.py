@@ -269,6 +269,13 @@ ROWS = [
     sampled("RandomNormal", 0.5 * stream().standard_normal((3, 4)) + 1, mean=1.0, scale=0.5),
     sampled("RandomUniformInt", stream().integers(0, 5, (3, 4)), high=5, dtype="int32"),
     sampled("RandomUniformInt", stream().integers(-3, 2**40, (3, 4)), low=-3, high=2**40, dtype="int64"),
+    # Work that was timed elsewhere.
+    Row(
+        "Profiled",
+        (i(2), f(3)),
+        {"outputs": (TensorSpec((2, 3), "float32"), TensorSpec((5,), "bool")), "layer": "a", "duration_ps": 7},
+        lambda *_: [np.zeros((2, 3), np.float32), np.zeros(5, bool)],
+    ),
     # Strings.
     Row(
         "StringLength",
