@@ -26,6 +26,12 @@ class Given:
         given = operation.attributes.get(ATTRIBUTE)
         if given is None:
             return self._otherwise.cost(operation, device)
+        if isinstance(given, Mapping) and given and device.kind not in given:
+            kinds = " and ".join(map(str, given))
+            raise GraphError(
+                f"operation {operation.name!r} is on {device.name}, but its duration is given for {kinds} alone; place "
+                f"it on a {kinds}, or give it a duration for {device.kind}"
+            )
         duration_ps = given.get(device.kind) if isinstance(given, Mapping) else given
         if type(duration_ps) is not int or duration_ps < 0:
             raise GraphError(

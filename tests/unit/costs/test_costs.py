@@ -61,7 +61,7 @@ def test_what_is_not_given_is_asked_of_the_other_model():
     assert Given(Seven()).cost(work(), GPU) == Cost(7, 3)
 
 
-@pytest.mark.parametrize("duration", [-1, 1.5, True, "5us", {"CPU": 5}, {"GPU": 2.0}], ids=str)
+@pytest.mark.parametrize("duration", [-1, 1.5, True, "5us", {}, {"GPU": 2.0}, {"GPU": None}], ids=str)
 def test_a_duration_that_cannot_be_meant_is_refused(duration):
     with pytest.raises(GraphError) as caught:
         Given(Never()).cost(work(duration_ps=duration), GPU)
@@ -69,6 +69,16 @@ def test_a_duration_that_cannot_be_meant_is_refused(duration):
     assert str(caught.value) == (
         f"operation 'w' has duration_ps {duration!r}; on {GPU.name} it must be an int of 0 or more picoseconds, or a "
         "mapping from 'GPU' to one"
+    )
+
+
+def test_a_duration_that_is_given_for_other_kinds_of_device_alone_is_refused():
+    with pytest.raises(GraphError) as caught:
+        Given(Never()).cost(work(duration_ps={"GPU": 5}), CPU)
+
+    assert str(caught.value) == (
+        f"operation 'w' is on {CPU.name}, but its duration is given for GPU alone; place it on a GPU, or give it a "
+        "duration for CPU"
     )
 
 
