@@ -62,8 +62,17 @@ if TYPE_CHECKING:
     from simgpu.memory import MemoryPool, MemoryStatistics
     from simgpu.naming import DeviceSpec
     from simgpu.placement import Placement, Rule, place
-    from simgpu.readers import read_onnx
-    from simgpu.report import chrome_trace, write_chrome_trace
+    from simgpu.readers import (
+        Layer,
+        PartitioningProblem,
+        Profile,
+        pipeline,
+        read_onnx,
+        read_partitioning,
+        read_pipedream,
+        read_profile,
+    )
+    from simgpu.report import chrome_trace, read_trace, read_traces, write_chrome_trace
     from simgpu.scenario import Scenario, load_scenario
     from simgpu.session import RunResult, make_feeds, run
     from simgpu.simulation import simulate
@@ -90,6 +99,7 @@ __all__ = [
     "GraphBuilder",
     "GraphError",
     "InvalidValue",
+    "Layer",
     "Machine",
     "MachineError",
     "MemoryPool",
@@ -100,8 +110,10 @@ __all__ = [
     "Normal",
     "Operation",
     "OutOfDeviceMemory",
+    "PartitioningProblem",
     "Placement",
     "PlacementError",
+    "Profile",
     "Recording",
     "Roofline",
     "Rule",
@@ -132,8 +144,14 @@ __all__ = [
     "function",
     "load_scenario",
     "make_feeds",
+    "pipeline",
     "place",
     "read_onnx",
+    "read_partitioning",
+    "read_pipedream",
+    "read_profile",
+    "read_trace",
+    "read_traces",
     "record",
     "run",
     "set_default_runtime",
@@ -156,8 +174,9 @@ _HOMES = {
     "simgpu.memory": "MemoryPool MemoryStatistics",
     "simgpu.naming": "DeviceSpec",
     "simgpu.placement": "Placement Rule place",
-    "simgpu.readers": "read_onnx",
-    "simgpu.report": "chrome_trace write_chrome_trace",
+    "simgpu.readers": "Layer PartitioningProblem Profile pipeline read_onnx read_partitioning read_pipedream "
+    "read_profile",
+    "simgpu.report": "chrome_trace read_trace read_traces write_chrome_trace",
     "simgpu.scenario": "Scenario load_scenario",
     "simgpu.session": "RunResult make_feeds run",
     "simgpu.simulation": "simulate",

@@ -7,6 +7,7 @@ from simgpu.report.machine_report import describe_machine
 from simgpu.report.run_report import placement_report, run_report
 from simgpu.report.smi import cards_json, cards_report
 from simgpu.report.tables import Part
+from simgpu.report.trace_file import read_trace, read_traces
 
 __all__ = [
     "Part",
@@ -19,6 +20,8 @@ __all__ = [
     "describe_part",
     "placement_json",
     "placement_report",
+    "read_trace",
+    "read_traces",
     "result_json",
     "run_report",
     "trace_path",

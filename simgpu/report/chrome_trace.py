@@ -1,7 +1,8 @@
 """Traces in the JSON form that chrome://tracing and Perfetto read.
 
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (Trace Event Format). Times are in
-microseconds with three decimals; the exact picoseconds are in each event's `args`.
+microseconds with three decimals; the exact picoseconds are in each event's `args`, with the number and the cause of its
+span. What no viewer shows is in `otherData`, so that `read_trace` gives the same trace back.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from simgpu.errors import InvalidValue
 from simgpu.naming import short_name
@@ -18,8 +19,18 @@ from simgpu.trace import Span, Trace
 
 Event = dict[str, Any]
 
+FORMAT = 1
+"""Version of what stands in `otherData`: grows when it changes its meaning."""
+
 _GROUPS = ("devices", "links")
 _PS_PER_NS = 1000
+
+
+class _Numbered(NamedTuple):
+    """A span, and its number in its trace."""
+
+    number: int
+    span: Span
 
 
 def chrome_trace(*traces: Trace) -> dict[str, Any]:
@@ -29,11 +40,14 @@ def chrome_trace(*traces: Trace) -> dict[str, Any]:
     spans overlap; the memory in use is a counter of each device.
     """
     events: list[Event] = []
+    rests: list[dict[str, Any]] = []
     for number, trace in enumerate(traces):
         if not isinstance(trace, Trace):
             raise InvalidValue(f"{trace!r:.60} is not a trace; give those of `simulate`, `execute` or `run`")
-        events += _events(trace, first_process=1 + number * len(_GROUPS))
-    return {"displayTimeUnit": "ns", "traceEvents": events}
+        first_process = 1 + number * len(_GROUPS)
+        events += _events(trace, first_process)
+        rests.append(_rest(trace, first_process))
+    return {"displayTimeUnit": "ns", "traceEvents": events, "otherData": {"simgpu_format": FORMAT, "traces": rests}}
 
 
 def write_chrome_trace(path: str | os.PathLike[str], *traces: Trace) -> None:
@@ -42,11 +56,12 @@ def write_chrome_trace(path: str | os.PathLike[str], *traces: Trace) -> None:
     Raises InvalidValue for a file that cannot be written, and for what is no trace.
     """
     document = chrome_trace(*traces)
-    lines = ",\n".join(json.dumps(event, separators=(",", ":"), allow_nan=False) for event in document["traceEvents"])
+    lines, rests = _lines(document["traceEvents"]), _lines(document["otherData"]["traces"])
     name = trace_path(path)
     try:
         with open(name, "w", encoding="utf-8") as file:
-            file.write(f'{{"displayTimeUnit":"ns","traceEvents":[\n{lines}\n]}}\n')
+            file.write(f'{{"displayTimeUnit":"ns","traceEvents":[\n{lines}\n],\n')
+            file.write(f'"otherData":{{"simgpu_format":{FORMAT},"traces":[\n{rests}\n]}}}}\n')
     except (OSError, ValueError) as error:
         raise _unwritable(name, getattr(error, "strerror", None) or str(error)) from error
 
@@ -69,23 +84,41 @@ def _unwritable(name: str, reason: str) -> InvalidValue:
     return InvalidValue(f"the trace cannot be written to {name!r}: {reason}; name a file in a directory you can write")
 
 
+def _lines(objects: Iterable[dict[str, Any]]) -> str:
+    return ",\n".join(json.dumps(it, separators=(",", ":"), allow_nan=False) for it in objects)
+
+
+def _rest(trace: Trace, first_process: int) -> dict[str, Any]:
+    """Return all of a trace but its spans. Its events have two processes, the first of which is `process`."""
+    return {
+        "process": first_process,
+        "engine": trace.engine,
+        "clock": trace.clock,
+        "devices": [[device.name, device.kind, device.limit_bytes] for device in trace.devices],
+        "decisions": [list(decision) for decision in trace.decisions],
+        "memory": [[list(event) for event in events] for events in trace.memory],
+        "actions": [list(action) for action in trace.actions],
+    }
+
+
 def _events(trace: Trace, first_process: int) -> Iterator[Event]:
     processes = {group: first_process + number for number, group in enumerate(_GROUPS)}
     for group, process in processes.items():
         yield _name("process_name", process, 0, f"{trace.engine} ({trace.clock} time): {group}")
-    for thread, (group, track, spans) in enumerate(_tracks(trace), start=1):
-        yield _name("thread_name", processes[group], thread, track)
+    for thread, (group, track, lane) in enumerate(_tracks(trace), start=1):
+        name = _name("thread_name", processes[group], thread, track)
+        yield {**name, "args": {**name["args"], "resource": lane[0].span.resource}}
         yield {**_at(0, processes[group], thread, "thread_sort_index", "M"), "args": {"sort_index": thread}}
-        yield from (_complete(span, processes[group], thread) for span in spans)
+        yield from (_complete(numbered, processes[group], thread) for numbered in lane)
     for device, summary in enumerate(trace.devices):
         yield from _memory(trace, device, short_name(summary.name), processes["devices"])
 
 
-def _tracks(trace: Trace) -> Iterator[tuple[str, str, Sequence[Span]]]:
+def _tracks(trace: Trace) -> Iterator[tuple[str, str, Sequence[_Numbered]]]:
     """Yield (group, track, spans that do not overlap): devices in their order, then links by name."""
-    by_track: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
-    for span in trace.spans:
-        by_track[span.resource, span.kind].append(span)
+    by_track: defaultdict[tuple[str, str], list[_Numbered]] = defaultdict(list)
+    for number, span in enumerate(trace.spans):
+        by_track[span.resource, span.kind].append(_Numbered(number, span))
     for device in trace.devices:
         for kind, title in (("compute", ""), ("launch", " launch")):
             yield from _lanes("devices", short_name(device.name) + title, by_track.pop((device.name, kind), []))
@@ -93,23 +126,25 @@ def _tracks(trace: Trace) -> Iterator[tuple[str, str, Sequence[Span]]]:
         yield from _lanes("links", resource, by_track[resource, kind])
 
 
-def _lanes(group: str, track: str, spans: Iterable[Span]) -> Iterator[tuple[str, str, Sequence[Span]]]:
-    lanes: list[list[Span]] = []
-    for span in sorted(spans, key=lambda span: (span.start_ps, span.end_ps, span.name)):
-        lane = next((lane for lane in lanes if lane[-1].end_ps <= span.start_ps), None)
+def _lanes(group: str, track: str, spans: Iterable[_Numbered]) -> Iterator[tuple[str, str, Sequence[_Numbered]]]:
+    lanes: list[list[_Numbered]] = []
+    for numbered in sorted(spans, key=lambda it: (it.span.start_ps, it.span.end_ps, it.span.name)):
+        lane = next((lane for lane in lanes if lane[-1].span.end_ps <= numbered.span.start_ps), None)
         if lane is None:
-            lanes.append([span])
+            lanes.append([numbered])
         else:
-            lane.append(span)
+            lane.append(numbered)
     for number, lane in enumerate(lanes, start=1):
         yield group, track if number == 1 else f"{track} ({number})", lane
 
 
-def _complete(span: Span, process: int, thread: int) -> Event:
+def _complete(numbered: _Numbered, process: int, thread: int) -> Event:
+    number, span = numbered
     start_ns, end_ns = span.start_ps // _PS_PER_NS, span.end_ps // _PS_PER_NS
     args: dict[str, Any] = {"ready_ps": span.ready_ps, "start_ps": span.start_ps, "end_ps": span.end_ps}
-    if span.kind == "transfer":
+    if span.kind == "transfer" or span.size_bytes:
         args["size_bytes"] = span.size_bytes
+    args |= {"span": number, "cause": span.cause}
     timing = {"dur": (end_ns - start_ns) / 1000, "cat": span.kind}
     return {**_at(span.start_ps, process, thread, span.name, "X"), **timing, "args": args}
 

@@ -42,26 +42,40 @@ def test_every_span_name_and_byte_is_in_the_document(trace):
         "traceEvents": [
             meta("process_name", 1, 0, name="simulate (modelled time): devices"),
             meta("process_name", 2, 0, name="simulate (modelled time): links"),
-            meta("thread_name", 1, 1, name="GPU:0"),
+            meta("thread_name", 1, 1, name="GPU:0", resource=GPU),
             meta("thread_sort_index", 1, 1, sort_index=1),
             {"ph": "X", "pid": 1, "tid": 1, "ts": 4.0, "dur": 5.5, "name": "a", "cat": "compute",
-             "args": {"ready_ps": 4_000_000, "start_ps": 4_000_000, "end_ps": 9_500_123}},
-            meta("thread_name", 1, 2, name="GPU:0 launch"),
+             "args": {"ready_ps": 4_000_000, "start_ps": 4_000_000, "end_ps": 9_500_123, "span": 1, "cause": 0}},
+            meta("thread_name", 1, 2, name="GPU:0 launch", resource=GPU),
             meta("thread_sort_index", 1, 2, sort_index=2),
             {"ph": "X", "pid": 1, "tid": 2, "ts": 0.0, "dur": 4.0, "name": "a", "cat": "launch",
-             "args": {**times, "end_ps": 4_000_000}},
-            meta("thread_name", 2, 3, name="GPU:0 -> GPU:1"),
+             "args": {**times, "end_ps": 4_000_000, "span": 0, "cause": -1}},
+            meta("thread_name", 2, 3, name="GPU:0 -> GPU:1", resource="GPU:0 -> GPU:1"),
             meta("thread_sort_index", 2, 3, sort_index=3),
             {**moved, "tid": 3, "ts": 0.0, "dur": 0.002, "name": "t",
-             "args": {**times, "end_ps": 2000, "size_bytes": 64}},
-            meta("thread_name", 2, 4, name="GPU:0 -> GPU:1 (2)"),
+             "args": {**times, "end_ps": 2000, "size_bytes": 64, "span": 2, "cause": -1}},
+            meta("thread_name", 2, 4, name="GPU:0 -> GPU:1 (2)", resource="GPU:0 -> GPU:1"),
             meta("thread_sort_index", 2, 4, sort_index=4),
             {**moved, "tid": 4, "ts": 0.001, "dur": 0.002, "name": "u",
-             "args": {"ready_ps": 0, "start_ps": 1000, "end_ps": 3000, "size_bytes": 128}},
+             "args": {"ready_ps": 0, "start_ps": 1000, "end_ps": 3000, "size_bytes": 128, "span": 3, "cause": -1}},
             {**counter, "ts": 0.0, "args": {"used_bytes": 0}},
             {**counter, "ts": 0.001, "args": {"used_bytes": 512}},
             {**counter, "ts": 9.5, "args": {"used_bytes": 0}},
         ],
+        "otherData": {
+            "simgpu_format": 1,
+            "traces": [
+                {
+                    "process": 1,
+                    "engine": "simulate",
+                    "clock": "modelled",
+                    "devices": [[GPU, "GPU", 1024]],
+                    "decisions": [["a", GPU, "default"]],
+                    "memory": [[[1_000, True, "a", 0, 512], [9_500_123, False, "a", 0, 512]]],
+                    "actions": [],
+                }
+            ],
+        },
     }  # fmt: skip
 
 
