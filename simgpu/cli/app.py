@@ -18,10 +18,25 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Kernels = Annotated[str | None, typer.Option(help="Kernel set: float-only, tensorflow, tensorflow-plugin, all.")]
-Machine = Annotated[str, typer.Option(help="One line: '2 x h100-80g', '4 x 2GiB', 'hgx-h100-8', 'cpu'.")]
+Machine = Annotated[
+    str | None,
+    typer.Option(
+        help="One line: '2 x h100-80g', '4 x 2GiB', 'hgx-h100-8', 'cpu'; default: the one that a .json workload is for."
+    ),
+]
 Batch = Annotated[int | None, typer.Option(help="First dimension of the inputs; default: the file's own.")]
-Weights = Annotated[str, typer.Option(help="Weights: given by the file, or random from the seed.")]
-Model = Annotated[str, typer.Argument(help="An .onnx file, or the name of a light model such as resnet50.")]
+Weights = Annotated[str | None, typer.Option(help="Weights: given by the file, or random from the seed, the default.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="An .onnx file, the name of a light model such as resnet50, a profile of PipeDream (.txt), or a workload "
+        "of the DNN partitioning benchmark (.json)."
+    ),
+]
+Stages = Annotated[int | None, typer.Option(help="Of a profile: make a pipeline of so many stages.")]
+Microbatches = Annotated[int | None, typer.Option(help="Of a profile: how many go through the pipeline.")]
+Schedule = Annotated[str | None, typer.Option(help="Of a profile: forward, gpipe, or 1f1b, the default.")]
+Split = Annotated[str | None, typer.Option(help="Of a workload: a split of it over devices (.json).")]
 Decisions = Annotated[bool, typer.Option("--placement", help="List every operation with its device and the reason.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights and inputs.")]
 Soft = Annotated[
@@ -71,9 +86,13 @@ def run(
 @app.command()
 def simulate(
     model: Model,
-    machine: Machine,
+    machine: Machine = None,
     batch: Batch = None,
-    weights: Weights = "random",
+    weights: Weights = None,
+    stages: Stages = None,
+    microbatches: Microbatches = None,
+    schedule: Schedule = None,
+    split: Split = None,
     soft: Soft = None,
     kernels: Kernels = None,
     seed: Seed = None,
@@ -83,27 +102,36 @@ def simulate(
     placement: Decisions = False,
 ) -> None:
     """Predict how long a model takes on a machine, without a scenario file."""
-    from simgpu.cli.commands import ModelChoice, Output, simulate_model
+    from simgpu.cli.commands import Output, simulate_model
+    from simgpu.cli.models import ModelChoice
 
     changes = {"soft": soft, "kernels": kernels, "seed": seed, "links": links}
-    choice = ModelChoice(model, machine, batch, weights, changes)
+    options = {"batch": batch, "weights": weights}
+    options |= {"stages": stages, "microbatches": microbatches, "schedule": schedule, "split": split}
+    choice = ModelChoice(model, machine, options, changes)
     raise typer.Exit(simulate_model(choice, Output(json, trace, placement)))
 
 
 @app.command()
 def place(
     model: Model,
-    machine: Machine,
+    machine: Machine = None,
     batch: Batch = None,
+    stages: Stages = None,
+    microbatches: Microbatches = None,
+    schedule: Schedule = None,
+    split: Split = None,
     soft: Soft = None,
     kernels: Kernels = None,
     json: Json = False,
     placement: Decisions = False,
 ) -> None:
     """Show on which device each operation of a model goes, and why."""
-    from simgpu.cli.commands import ModelChoice, Output, place_model
+    from simgpu.cli.commands import Output, place_model
+    from simgpu.cli.models import ModelChoice
 
-    choice = ModelChoice(model, machine, batch, "random", {"soft": soft, "kernels": kernels})
+    options = {"batch": batch, "stages": stages, "microbatches": microbatches, "schedule": schedule, "split": split}
+    choice = ModelChoice(model, machine, options, {"soft": soft, "kernels": kernels})
     place_model(choice, Output(json, None, placement))
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from simgpu.cli.console import progress, show
+from simgpu.cli.models import ModelChoice, chosen_scenario
 from simgpu.cli.words import words_of_the_command_line
 from simgpu.environment import visibility_note, visible_machine
 from simgpu.errors import InvalidValue, MachineError, OutOfDeviceMemory, PlacementError
-from simgpu.machine import Machine
 from simgpu.report import placement_json, placement_report, result_json, run_report, trace_path, write_chrome_trace
-from simgpu.scenario import OnnxModel, Scenario, load_scenario
+from simgpu.scenario import Scenario, load_scenario
 from simgpu.scenario.schema import LARGEST_SEED
 from simgpu.session import Engine, RunResult, place_scenario
 from simgpu.session import run as run_engines
@@ -31,17 +31,6 @@ class Output:
     json: bool = False
     trace: str | None = None
     decisions: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """A model and a machine as they are named on the command line, and the options that were given."""
-
-    model: str
-    machine: str
-    batch: int | None
-    weights: str
-    changes: Mapping[str, Any]
 
 
 def run_file(path: str, engine: str, changes: Mapping[str, Any], output: Output) -> int:
@@ -74,11 +63,7 @@ def model_scenario(choice: ModelChoice, instead: str) -> Scenario:
     """Return the scenario of a model and a machine. `instead` is the command for a scenario file in their place."""
     if choice.model.lower().endswith(_SCENARIO_SUFFIXES):
         raise InvalidValue(f"{choice.model} is a scenario, not a model; run it: {instead.format(choice.model)}")
-    if choice.weights not in ("given", "random"):
-        raise InvalidValue(f"--weights {choice.weights!r} is not one of given, random")
-    source = OnnxModel(choice.model, choice.batch, cast(Any, choice.weights))
-    scenario = Scenario(Machine(choice.machine), source, name=f"{choice.model} on {choice.machine}")
-    return seen_from_here(changed(scenario, choice.changes))
+    return seen_from_here(changed(chosen_scenario(choice), choice.changes))
 
 
 def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -111,7 +96,7 @@ def seen_from_here(scenario: Scenario) -> Scenario:
 
 def _refuse_model(path: str) -> None:
     """Refuse a model in the place of a scenario, and say which command takes it."""
-    if path.lower().endswith(".onnx"):
+    if path.lower().endswith((".onnx", ".txt")):
         raise InvalidValue(
             f"{path} is a model, not a scenario; name a machine too: simgpu simulate {path} --machine t4"
         )

@@ -22,12 +22,13 @@ _OPTIONS = (
 _OF_A_MODEL = (
     (r"(?<![\w-])batch=([0-9]+)\b", r"--batch \1"),
     (r"(?<![\w-])batch=\.\.\.", "--batch N"),
-    (r"\Abatch is\b", "--batch is"),
+    (r"\A(batch|stages|microbatches|schedule) is\b", r"--\1 is"),
     (r", or None for the file's own", "; without it, the file's own is taken"),
     (r"(?<![\w-])shapes=\{.*?\}", "`shapes` in a scenario file"),
     (r"use --storage shape, which holds no bytes, or lower the batch", "lower --batch"),
 )
 _OF_A_SCENARIO = (
+    (r"\A(stages|microbatches|schedule) is\b", r"`\1` in the scenario's `model` is"),
     (r"(?<![\w-])batch=([0-9]+)\b", r"`batch: \1` in the scenario's `model`"),
     (r"(?<![\w-])batch=\.\.\.", "`batch` in the scenario's `model`"),
     (r"(?<![\w-])shapes=\{.*?\}", "`shapes` in the scenario's `model`"),

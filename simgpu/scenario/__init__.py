@@ -2,13 +2,25 @@
 
 from simgpu.scenario.inline import InlineGraph, InlineOperation
 from simgpu.scenario.reading import load_scenario, scenario_from_text
-from simgpu.scenario.scenario import ExecutionOptions, OnnxModel, PlacementOptions, Scenario, SimulationOptions
+from simgpu.scenario.scenario import (
+    ExecutionOptions,
+    Model,
+    OnnxModel,
+    PartitioningModel,
+    PipedreamModel,
+    PlacementOptions,
+    Scenario,
+    SimulationOptions,
+)
 
 __all__ = [
     "ExecutionOptions",
     "InlineGraph",
     "InlineOperation",
+    "Model",
     "OnnxModel",
+    "PartitioningModel",
+    "PipedreamModel",
     "PlacementOptions",
     "Scenario",
     "SimulationOptions",

@@ -7,16 +7,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from simgpu.errors import DeviceNameError, GraphError, InvalidValue, ScenarioError, SimgpuError
+from simgpu.errors import DeviceNameError, GraphError, InvalidValue, ModelFileError, ScenarioError, SimgpuError
 from simgpu.graph import ITEM_BYTES, TensorSpec
 from simgpu.kernels import KERNEL_SETS, rule
 from simgpu.machine import Machine, MachineKeyError
 from simgpu.machine.refusal import Path, did_you_mean, show, show_path
 from simgpu.naming import DeviceSpec
 from simgpu.placement import POLICIES
-from simgpu.readers import is_model_name
+from simgpu.readers import is_model_name, read_partitioning
 from simgpu.scenario.inline import InlineGraph, InlineGraphError, InlineOperation
-from simgpu.scenario.scenario import ExecutionOptions, OnnxModel, PlacementOptions, Scenario, SimulationOptions
+from simgpu.scenario.scenario import (
+    ExecutionOptions,
+    Model,
+    OnnxModel,
+    PartitioningModel,
+    PipedreamModel,
+    PlacementOptions,
+    Scenario,
+    SimulationOptions,
+)
 from simgpu.scenario.schema import (
     GraphSection,
     ModelSection,
@@ -33,6 +42,12 @@ from simgpu.units import parse_duration
 
 _MOST_PROBLEMS = 3
 _SOURCES = ("Input", "Variable")
+_MODEL_KEYS = {
+    "onnx": ("batch", "weights", "shapes"),
+    "pipedream": ("stages", "microbatches", "schedule"),
+    "partitioning": ("split",),
+}
+"""The kinds of model, and the keys that go with each."""
 
 
 def load_scenario(path: str | os.PathLike[str]) -> Scenario:
@@ -91,10 +106,13 @@ class _Reading:
     folder: FilePath
 
     def scenario(self, section: ScenarioSection) -> Scenario:
-        machine = self._machine(section.machine, ("machine",))
+        is_described = section.machine is None and section.model is not None and section.model.partitioning is not None
+        given = None if is_described else self._machine(section.machine, ("machine",))
+        model = self._work(section)
+        machine = self._described(model) if given is None else given
         return Scenario(
             machine=machine,
-            model=self._work(section),
+            model=model,
             name=section.name,
             description=section.description,
             placement=self._placement(section.placement),
@@ -112,7 +130,17 @@ class _Reading:
             place, reason = path, str(error)
         raise _Refused(place, reason, is_key=reason.startswith("unknown key"))
 
-    def _work(self, section: ScenarioSection) -> OnnxModel | InlineGraph:
+    @staticmethod
+    def _described(model: Model) -> Machine:
+        """Return the machine of a model that describes one."""
+        assert isinstance(model, PartitioningModel), "no other model describes its machine"
+        try:
+            return read_partitioning(model.path, split=model.split).machine
+        except ModelFileError as error:
+            reason = str(error)
+        raise _Refused(("model", "partitioning"), reason)
+
+    def _work(self, section: ScenarioSection) -> Model:
         if section.model is not None and section.graph is not None:
             raise _Refused(("graph",), "'model' already says what the work is; give one of them", is_key=True)
         if section.model is not None:
@@ -121,14 +149,31 @@ class _Reading:
             return self._graph(section.graph, section.seed)
         raise _Refused((), "the key 'model' or 'graph' is missing")
 
-    def _model(self, section: ModelSection) -> OnnxModel:
-        onnx = section.onnx
-        if not is_model_name(onnx):
-            onnx = str(self.folder / onnx)
-            if not os.path.exists(onnx):
-                raise _Refused(("model", "onnx"), f"there is no file {show(onnx)}; paths are relative to the scenario")
+    def _model(self, section: ModelSection) -> Model:
+        kinds = [kind for kind in _MODEL_KEYS if getattr(section, kind) is not None]
+        if not kinds:
+            raise _Refused(("model",), f"one of the keys {', '.join(_MODEL_KEYS)} is missing")
+        for kind, keys in _MODEL_KEYS.items():
+            wrong = [] if kind == kinds[0] else [key for key in (kind, *keys) if key in section.model_fields_set]
+            if wrong:
+                raise _Refused(("model", wrong[0]), f"{wrong[0]!r} does not go with {kinds[0]!r}", is_key=True)
+        if section.pipedream is not None:
+            path = self._file(section.pipedream, "pipedream")
+            return PipedreamModel(path, section.stages, section.microbatches, section.schedule)
+        if section.partitioning is not None:
+            split = None if section.split is None else self._file(section.split, "split")
+            return PartitioningModel(self._file(section.partitioning, "partitioning"), split)
+        onnx = section.onnx or ""
+        onnx = onnx if is_model_name(onnx) else self._file(onnx, "onnx")
         shapes = {name: tuple(shape) for name, shape in section.shapes.items()}
         return OnnxModel(onnx, section.batch, section.weights, shapes)
+
+    def _file(self, name: str, key: str) -> str:
+        """Return the path of a file that the scenario names."""
+        path = str(self.folder / name)
+        if not os.path.exists(path):
+            raise _Refused(("model", key), f"there is no file {show(path)}; paths are relative to the scenario")
+        return path
 
     def _graph(self, section: GraphSection, seed: int) -> InlineGraph:
         path: Path = ("graph", "operations")

@@ -11,6 +11,7 @@ from simgpu.scenario.inline import InlineGraph
 
 Weights = Literal["given", "random"]
 StorageName = Literal["numpy", "shape"]
+ScheduleName = Literal["forward", "gpipe", "1f1b"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,24 @@ class OnnxModel:
     batch: int | None = None
     weights: Weights = "given"
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PipedreamModel:
+    """A profile of PipeDream: as it is, if neither `stages` nor `microbatches` is given, or as a pipeline."""
+
+    path: str
+    stages: int | None = None
+    microbatches: int | None = None
+    schedule: ScheduleName = "1f1b"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitioningModel:
+    """A workload of the DNN partitioning benchmark, and a split of it over devices, if there is one."""
+
+    path: str
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,10 @@ class SimulationOptions:
     machine: Machine | None = None
 
 
+Model = OnnxModel | PipedreamModel | PartitioningModel | InlineGraph
+"""The work of a scenario."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionOptions:
     """Where bytes live: in NumPy arrays, or nowhere (`shape`)."""
@@ -57,7 +80,7 @@ class Scenario:
     """
 
     machine: Machine
-    model: OnnxModel | InlineGraph
+    model: Model
     name: str = ""
     description: str = ""
     placement: PlacementOptions = PlacementOptions()

@@ -28,12 +28,18 @@ class _Section(BaseModel):
 
 
 class ModelSection(_Section):
-    """`model`: an ONNX file, relative to the scenario, or the name of a light model."""
+    """`model`: one file, relative to the scenario, or the name of a light model; and what goes with its kind."""
 
-    onnx: Name
+    onnx: Name | None = None
     batch: Annotated[int, Field(ge=1, le=2**20)] | None = None
     weights: Literal["given", "random"] = "given"
     shapes: dict[str, list[Dim]] = {}
+    pipedream: Name | None = None
+    stages: Annotated[int, Field(ge=1, le=2**12)] | None = None
+    microbatches: Annotated[int, Field(ge=1, le=2**16)] | None = None
+    schedule: Literal["forward", "gpipe", "1f1b"] = "1f1b"
+    partitioning: Name | None = None
+    split: Name | None = None
 
 
 class OperationSection(_Section):
@@ -90,7 +96,10 @@ class ExecutionSection(_Section):
 
 
 class ScenarioSection(_Section):
-    """The whole file. `machine` is one line, or a mapping that `Machine` reads; `model` or `graph` is the work."""
+    """The whole file. `machine` is one line, or a mapping that `Machine` reads; `model` or `graph` is the work.
+
+    Without `machine`, it is the one that the model describes.
+    """
 
     machine: Any
     name: str = ""
@@ -115,10 +124,17 @@ def check(value: object) -> ScenarioSection | list[Problem]:
     """Return the file as a model, or everything that is wrong with it, in the order of the schema."""
     if not isinstance(value, dict):
         return [Problem((), f"a scenario is a mapping with the keys {_keys(ScenarioSection)}, not {_say(value)}")]
+    if _describes_machine(value.get("model")):
+        value = {"machine": None, **value}
     try:
         return ScenarioSection.model_validate(value)
     except ValidationError as error:
         return [_problem(details) for details in error.errors(include_url=False)]
+
+
+def _describes_machine(model: object) -> bool:
+    """Tell whether a model says for which machine it is, so that none need be named."""
+    return isinstance(model, dict) and "partitioning" in model
 
 
 def _problem(details: ErrorDetails) -> Problem:

@@ -14,8 +14,15 @@ from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory
 from simgpu.execution import execute
 from simgpu.graph import Graph
 from simgpu.placement import Placement, place
-from simgpu.readers import read_onnx
-from simgpu.scenario import InlineGraph, Scenario, SimulationOptions
+from simgpu.readers import pipeline, read_onnx, read_partitioning, read_pipedream, read_profile
+from simgpu.scenario import (
+    InlineGraph,
+    OnnxModel,
+    PartitioningModel,
+    PipedreamModel,
+    Scenario,
+    SimulationOptions,
+)
 from simgpu.session.computer import available_bytes, most_bytes, needed_bytes
 from simgpu.session.feeds import feeds_that_fit
 from simgpu.session.result import Engine, RunResult
@@ -114,10 +121,23 @@ def place_scenario(scenario: Scenario) -> Placement:
 
 def read_graph(scenario: Scenario) -> Graph:
     """Return the work of a scenario as a graph."""
-    model = scenario.model
-    if isinstance(model, InlineGraph):
-        return model.build(scenario.seed)
-    return read_onnx(model.onnx, batch=model.batch, weights=model.weights, seed=scenario.seed, shapes=model.shapes)
+    seed = scenario.seed
+    match scenario.model:
+        case InlineGraph() as inline:
+            return inline.build(seed)
+        case OnnxModel() as it:
+            return read_onnx(it.onnx, batch=it.batch, weights=it.weights, seed=seed, shapes=it.shapes)
+        case PartitioningModel() as it:
+            return read_partitioning(it.path, split=it.split).graph
+        case PipedreamModel() as it:
+            return _profiled(it)
+
+
+def _profiled(model: PipedreamModel) -> Graph:
+    if model.stages is None and model.microbatches is None:
+        return read_pipedream(model.path, training=model.schedule != "forward")
+    stages, microbatches = (1 if given is None else given for given in (model.stages, model.microbatches))
+    return pipeline(read_profile(model.path), stages=stages, microbatches=microbatches, schedule=model.schedule)
 
 
 def _simulate(scenario: Scenario, placement: Placement, on_progress: Callable[[int, int], None] | None) -> _Outcome:

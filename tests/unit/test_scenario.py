@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from simgpu.errors import ScenarioError
@@ -7,12 +9,16 @@ from simgpu.machine import Machine
 from simgpu.scenario import (
     ExecutionOptions,
     OnnxModel,
+    PartitioningModel,
+    PipedreamModel,
     PlacementOptions,
     Scenario,
     SimulationOptions,
     load_scenario,
     scenario_from_text,
 )
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 TEXT = """\
 name: demo
@@ -68,6 +74,58 @@ def test_a_model_file_is_found_beside_its_scenario(tmp_path):
     (tmp_path / "s.yaml").write_text("machine: cpu\nmodel: {onnx: net.onnx}")
 
     assert load_scenario(tmp_path / "s.yaml").model == OnnxModel(str(tmp_path / "net.onnx"))
+
+
+def test_a_profile_is_a_model_with_the_keys_of_its_pipeline(tmp_path):
+    (tmp_path / "net.txt").touch()
+    model = "{pipedream: net.txt, stages: 4, microbatches: 8, schedule: gpipe}"
+    whole, short = (
+        scenario_from_text(f"machine: 4 x t4\nmodel: {it}", folder=tmp_path) for it in (model, "{pipedream: net.txt}")
+    )
+
+    assert whole.model == PipedreamModel(str(tmp_path / "net.txt"), 4, 8, "gpipe")
+    assert short.model == PipedreamModel(str(tmp_path / "net.txt"), None, None, "1f1b")
+
+
+def test_a_workload_brings_its_machine_unless_one_is_named():
+    model = "model: {partitioning: inputs/diamond.json, split: inputs/diamond-split.json}"
+    described = scenario_from_text(model, folder=SCENARIOS)
+    named = scenario_from_text(f"machine: 2 x t4\n{model}", folder=SCENARIOS)
+
+    assert described.model == named.model
+    assert described.model == PartitioningModel(
+        str(SCENARIOS / "inputs/diamond.json"), str(SCENARIOS / "inputs/diamond-split.json")
+    )
+    assert [device.memory_limit_bytes for device in described.machine.devices[1:]] == [2**25, 2**25]
+    assert named.machine == Machine("2 x t4")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("machine: cpu\nmodel: {batch: 3}", "2:8: model: one of the keys onnx, pipedream, partitioning is missing"),
+        ("machine: cpu\nmodel: {onnx: x, pipedream: y}", "2:18: model.pipedream: 'pipedream' does not go with 'onnx'"),
+        ("machine: cpu\nmodel: {onnx: x, stages: 2}", "2:18: model.stages: 'stages' does not go with 'onnx'"),
+        ("machine: cpu\nmodel: {weights: given, pipedream: README.md}",
+         "2:9: model.weights: 'weights' does not go with 'pipedream'"),
+        ("machine: cpu\nmodel: {pipedream: README.md, split: x}",
+         "2:31: model.split: 'split' does not go with 'pipedream'"),
+        ("machine: cpu\nmodel: {pipedream: no.txt}",
+         "2:20: model.pipedream: there is no file 'no.txt'; paths are relative to the scenario"),
+        ("model: {partitioning: README.md, split: no.json}",
+         "1:41: model.split: there is no file 'no.json'; paths are relative to the scenario"),
+        ("model: {partitioning: README.md}",
+         "1:23: model.partitioning: README.md:1:1: not JSON: '{' is expected here, not '#'"),
+        ("model: {pipedream: README.md}", "1:1: the key 'machine' is missing"),
+        ("machine: cpu\nmodel: {pipedream: README.md, schedule: 2f2b}",
+         "2:41: model.schedule: '2f2b' is not one of forward, gpipe, 1f1b; did you mean '1f1b'?"),
+        ("machine: cpu\nmodel: {pipedream: README.md, stages: 0}", "2:39: model.stages: must be 1 or more, not 0"),
+    ],
+)  # fmt: skip
+def test_a_model_has_one_kind_and_the_keys_of_that_kind(text, message, monkeypatch):
+    monkeypatch.chdir(SCENARIOS.parent)
+
+    assert refusal(text) == f"f.yaml:{message}"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ def test_a_bad_scenario_ends_with_status_2_and_one_line(tmp_path):
     done = simgpu("run", str(path))
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"simgpu: error: {path}:2:25: model.bach: unknown key 'bach'; did you mean 'batch'?\n"
+    assert (
+        done.stderr
+        == f"simgpu: error: {path}:2:25: model.bach: unknown key 'bach'; did you mean 'batch' or 'microbatches'?\n"
+    )
 
 
 def test_a_truncated_model_file_ends_with_status_2_and_one_line(tmp_path):

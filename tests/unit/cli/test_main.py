@@ -113,6 +113,35 @@ def test_simulate_needs_no_scenario_file(simgpu):
     assert [device["model"] for device in data["devices"]] == ["cpu-2s-8480", "h100-80g", "h100-80g"]
 
 
+def test_simulate_takes_a_profile_as_it_is_or_as_a_pipeline(simgpu):
+    profile = "scenarios/inputs/eight-layers.graph.txt"
+    whole = simgpu("simulate", profile, "--machine", "2 x 1GiB", "--json")
+    piped = simgpu("simulate", profile, "--machine", "2 x 1GiB", "--stages", 2, "--microbatches", 3, "--json")
+    forward = simgpu("simulate", profile, "--machine", "2 x 1GiB", "--schedule", "forward", "--json")
+
+    assert [ran[0] for ran in (whole, piped, forward)] == [0, 0, 0]
+    assert json.loads(whole[1])["scenario"]["name"] == f"{profile} on 2 x 1GiB"
+    assert [json.loads(ran[1])["predicted"]["compute_ps"] for ran in (whole, piped, forward)] == [
+        8 * 3 * 10**9,
+        (3 + 2 - 1) * 4 * 3 * 10**9,
+        8 * 10**9,
+    ]
+    assert [
+        {row["device"][-5:]: row["operations"] for row in json.loads(ran[1])["placement"]["counts"]}
+        for ran in (whole, piped)
+    ] == [{"GPU:0": 20}, {"GPU:0": 26, "GPU:1": 26}]
+
+
+def test_a_workload_needs_no_machine_and_takes_a_split(simgpu):
+    workload, split = "scenarios/inputs/diamond.json", "scenarios/inputs/diamond-split.json"
+    described = simgpu("simulate", workload, "--split", split, "--links", "fifo", "--json")
+    placed = simgpu("place", workload, "--machine", "2 x t4", "--json")
+
+    assert json.loads(described[1])["scenario"]["name"] == workload
+    assert json.loads(described[1])["predicted"]["makespan_ps"] == 10_882_812_500
+    assert json.loads(placed[1])["machine"] == "1 host, 2 x t4; 3 devices: CPU:0, GPU:0, GPU:1"
+
+
 def test_place_shows_where_every_operation_goes(simgpu):
     status, out, _ = simgpu("place", "squeezenet", "--machine", "2 x t4", "--json", "--placement")
 

@@ -44,6 +44,7 @@ def test_running_out_of_memory_is_reported_and_has_its_own_status(simgpu, file):
     assert err.count("\n") == 1
 
 
+PROFILE = "scenarios/inputs/eight-layers.graph.txt"
 ELSEWHERE = 'simulation: {machine: {gpus: 1 x 24KiB, split: {"GPU:0": [12KiB, 12KiB]}}}\n'
 
 
@@ -100,6 +101,21 @@ def test_running_out_of_memory_is_in_the_json_too(simgpu, file):
          "to 1048576; without it, the file's own is taken"),
         (["simulate", "resnet50", "--machine", "t4", "--seed", str(2**63)], "--seed is more than 9223372036854775807, "
          "the largest seed"),
+        (["simulate", "resnet50"], "on which machine is resnet50 to run? name one: --machine t4"),
+        (["simulate", "no.txt", "--machine", "t4"], "'no.txt' cannot be read: No such file or directory; give the path "
+         "of a profile such as resnet50.graph.txt"),
+        (["place", "no.json"], "'no.json' cannot be read: No such file or directory; give the path of a workload "),
+        (["simulate", PROFILE, "--machine", "t4", "--batch", "3"], "--batch does not go with a profile, and "
+         f"{PROFILE} is one; leave it out"),
+        (["place", "resnet50", "--machine", "t4", "--split", "x.json"], "--split does not go with an ONNX model, and "),
+        (["simulate", PROFILE, "--machine", "t4", "--schedule", "x"], "--schedule 'x' is not one of forward, gpipe, "
+         "1f1b"),
+        (["simulate", PROFILE, "--machine", "t4", "--stages", "9"], "--stages is 9; it must be an int from 1 to 8, the "
+         "number of layers"),
+        (["simulate", PROFILE, "--machine", "t4", "--microbatches", "0"], "--microbatches is 0; it must be an int "),
+        (["simulate", PROFILE, "--machine", "cpu"], "operation 'node2' is on /job:localhost/replica:0/task:0/device:"
+         "CPU:0, but its duration is given for GPU alone; place it on a GPU"),
+        (["run", PROFILE], f"{PROFILE} is a model, not a scenario; name a machine too: simgpu simulate {PROFILE} "),
         (["run", "my.onnx"], "my.onnx is a model, not a scenario; name a machine too: simgpu simulate my.onnx "
          "--machine t4"),
         (["simulate", "a.yaml", "--machine", "t4"], "a.yaml is a scenario, not a model; run it: simgpu run a.yaml"),

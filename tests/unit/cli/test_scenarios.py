@@ -8,6 +8,7 @@ import pytest
 
 from simgpu.scenario import load_scenario
 from simgpu.session import RunResult, run
+from simgpu.trace import time_breakdown
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
 
@@ -70,6 +71,30 @@ def test_two_hosts_share_the_work():
         "/job:worker/replica:0/task:1/device:GPU:0",
     ]
     assert any(span.resource.count("task:") == 2 for span in result.predicted.spans if span.kind == "transfer")
+
+
+def test_a_pipeline_keeps_to_its_schedule_and_takes_the_time_of_the_closed_form():
+    result = result_of("pipeline-1f1b")
+    ms = 10**9
+
+    assert result.is_success
+    assert [name[-5:] for name in used_devices(result)] == [f"GPU:{number}" for number in range(4)]
+    assert time_breakdown(result.predicted).compute_ps == (8 + 4 - 1) * (1 + 2) * 2 * ms
+    assert result.predicted.makespan_ps < 67 * ms
+
+
+def test_a_workload_brings_its_machine_and_its_split():
+    result = result_of("partitioning-split")
+    costs_ms = 1.0 + 0.9765625 + 4.0 + 2 * 1.953125 + 1.0
+
+    assert result.is_success
+    assert [result.placement.device_of(name)[-5:] for name in ("load", "left", "right", "join")] == [
+        "CPU:0",
+        "GPU:0",
+        "GPU:1",
+        "GPU:1",
+    ]
+    assert result.predicted.makespan_ps == costs_ms * 10**9
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)

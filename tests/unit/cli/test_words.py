@@ -19,6 +19,7 @@ from simgpu.machine import MachineKeyError
         ("give shapes={'x': (...)} instead", "give `shapes` in a scenario file instead",
          "give `shapes` in the scenario's `model` instead"),
         ("batch is 0; it must be 1", "--batch is 0; it must be 1", "batch is 0; it must be 1"),
+        ("stages is 9; it must be", "--stages is 9; it must be", "`stages` in the scenario's `model` is 9; it must be"),
         ("storage='x' is no storage", "--storage 'x' is no storage", "--storage 'x' is no storage"),
         ("my-batch=8.onnx: soft=Trues", "my-batch=8.onnx: soft=Trues", "my-batch=8.onnx: soft=Trues"),
     ],
