@@ -41,7 +41,7 @@ def test_the_eager_program_prints_what_the_readme_shows():
 
 
 def test_the_readme_names_every_scenario_it_counts():
-    assert len(list((ROOT / "scenarios").glob("*.yaml"))) == 6
+    assert len(list((ROOT / "scenarios").glob("*.yaml"))) == 8
 
 
 def test_the_readme_names_the_two_commands_of_the_makefile():
