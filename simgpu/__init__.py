@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from simgpu.errors import (
     AxisError,
     CardsError,
+    DeadlockError,
+    DeviceFailure,
     DeviceMismatchError,
     DeviceNameError,
     DeviceScopeError,
@@ -75,7 +77,7 @@ if TYPE_CHECKING:
     from simgpu.report import chrome_trace, read_trace, read_traces, write_chrome_trace
     from simgpu.scenario import Scenario, load_scenario
     from simgpu.session import RunResult, make_feeds, run
-    from simgpu.simulation import simulate
+    from simgpu.simulation import Fails, Flaky, LinkChange, SimulationOptions, Slow, simulate
     from simgpu.trace import Agreement, Trace, compare, time_breakdown
 
     __version__: str
@@ -89,17 +91,22 @@ __all__ = [
     "Cost",
     "CostModel",
     "Data",
+    "DeadlockError",
+    "DeviceFailure",
     "DeviceMismatchError",
     "DeviceNameError",
     "DeviceScopeError",
     "DeviceSpec",
     "ExecutionError",
+    "Fails",
+    "Flaky",
     "Function",
     "Graph",
     "GraphBuilder",
     "GraphError",
     "InvalidValue",
     "Layer",
+    "LinkChange",
     "Machine",
     "MachineError",
     "MemoryPool",
@@ -124,6 +131,8 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "SimgpuError",
+    "SimulationOptions",
+    "Slow",
     "Tensor",
     "TensorSpec",
     "Trace",
@@ -179,7 +188,7 @@ _HOMES = {
     "simgpu.report": "chrome_trace read_trace read_traces write_chrome_trace",
     "simgpu.scenario": "Scenario load_scenario",
     "simgpu.session": "RunResult make_feeds run",
-    "simgpu.simulation": "simulate",
+    "simgpu.simulation": "Fails Flaky LinkChange SimulationOptions Slow simulate",
     "simgpu.trace": "Agreement Trace compare time_breakdown",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

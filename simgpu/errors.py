@@ -77,6 +77,18 @@ class DeadlockError(SimgpuError, RuntimeError):
     """Operations of a simulated run wait for each other, or for memory, for ever."""
 
 
+class DeviceFailure(SimgpuError, RuntimeError):
+    """A device of a simulated run fails while there is work for it. `trace` is what had happened until then."""
+
+    def __init__(self, message: str, trace: object) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class NoEffectWarning(UserWarning):
+    """A setting that cannot matter, such as a change of a link that no transfer uses."""
+
+
 class MissingDependency(SimgpuError, ImportError):
     """An optional package that is not installed; the message names the extra to install."""
 

@@ -6,6 +6,8 @@ back memory, and writes both into the trace. It has no clock and no threads: one
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.memory import Block, MemoryPool
 from simgpu.program.program import Program
@@ -34,7 +36,8 @@ class Progress:
         self._readers = list(program.reader_counts)
         self._resident = frozenset(program.residents)
         self.unfinished = len(program.tasks)
-        self._closed_at_ps = 0
+        self._has_finished = bytearray(len(program.tasks))
+        self.closes_at_ps = 0
 
     def __enter__(self) -> Progress:
         return self
@@ -42,24 +45,46 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         for buffer, block in enumerate(self.blocks):
             if block is not None:
-                self._release(buffer, self._closed_at_ps)
+                self._release(buffer, self.closes_at_ps)
 
-    def begin(self) -> list[int]:
-        """Grant the variables, and return the tasks that wait for nothing."""
-        for buffer in self.program.residents:
-            self._allocate([buffer], 0)
-        return [task for task, count in enumerate(self._waiting_for) if count == 0]
+    def begin(self, done: Collection[int] = (), time_ps: int = 0) -> list[int]:
+        """Grant the variables, and return the tasks that wait for nothing.
+
+        Some tasks may be done beforehand: what they have written, and others still read, is granted, too.
+        """
+        for task in done:
+            self._has_finished[task] = True
+            self.unfinished -= 1
+            for buffer in dict.fromkeys(self.program.tasks[task].reads):
+                self._readers[buffer] -= 1
+            for follower in self.program.followers[task]:
+                self._waiting_for[follower] -= 1
+        left = [buffer for task in sorted(done) for buffer in self.program.tasks[task].writes if self._readers[buffer]]
+        for buffer in (*self.program.residents, *left):
+            self._allocate([buffer], time_ps)
+        self.closes_at_ps = time_ps
+        return [task for task, count in enumerate(self._waiting_for) if count == 0 and not self._has_finished[task]]
 
     def start(self, task: int, time_ps: int) -> None:
         """Grant what a task writes: all of it, or none and OutOfDeviceMemory."""
-        self._closed_at_ps = max(self._closed_at_ps, time_ps)
+        self.closes_at_ps = max(self.closes_at_ps, time_ps)
         self._actions.append(task, False)
         self._allocate(self.program.tasks[task].writes, time_ps)
 
+    def try_start(self, task: int, time_ps: int) -> OutOfDeviceMemory | None:
+        """Start a task if there is memory for what it writes; return what is lacking, and change nothing, if not."""
+        try:
+            self._allocate(self.program.tasks[task].writes, time_ps)
+        except OutOfDeviceMemory as error:
+            return error
+        self._actions.append(task, False)
+        return None
+
     def finish(self, task: int, time_ps: int) -> list[int]:
         """Take back what nobody needs any more, and return the tasks that may start now, lowest number first."""
-        self._closed_at_ps = max(self._closed_at_ps, time_ps)
+        self.closes_at_ps = max(self.closes_at_ps, time_ps)
         self.unfinished -= 1
+        self._has_finished[task] = True
         self._actions.append(task, True)
         for buffer in dict.fromkeys(self.program.tasks[task].reads):
             self._readers[buffer] -= 1
@@ -72,6 +97,23 @@ class Progress:
             if self._waiting_for[follower] == 0:
                 ready.append(follower)
         return ready
+
+    def has_finished(self, task: int) -> bool:
+        """Tell whether a task has finished."""
+        return bool(self._has_finished[task])
+
+    def hold(self, buffer: int, device: int, time_ps: int) -> Block:
+        """Grant memory for what a buffer holds, on any device. Raises OutOfDeviceMemory."""
+        spec = self.program.buffers[buffer]
+        block = self.pools[device].allocate(spec.size_bytes, owner=spec.owner)
+        self._note(buffer, device, block, time_ps, is_allocation=True)
+        return block
+
+    def let_go(self, buffer: int, device: int, block: Block, time_ps: int) -> None:
+        """Take back what `hold` has granted."""
+        self.closes_at_ps = max(self.closes_at_ps, time_ps)
+        self.pools[device].release(block)
+        self._note(buffer, device, block, time_ps, is_allocation=False)
 
     def _release_unread(self, buffer: int, time_ps: int) -> None:
         if self._readers[buffer] == 0 and buffer not in self._resident:
@@ -90,17 +132,15 @@ class Progress:
             raise
         for buffer, block in granted:
             self.blocks[buffer] = block
-            self._record(buffer, block, time_ps, is_allocation=True)
+            self._note(buffer, self.program.buffers[buffer].device, block, time_ps, is_allocation=True)
 
     def _release(self, buffer: int, time_ps: int) -> None:
         block = self.blocks[buffer]
         assert block is not None, f"buffer {buffer} is released before it is granted"
         self.blocks[buffer] = None
-        self.pools[self.program.buffers[buffer].device].release(block)
-        self._record(buffer, block, time_ps, is_allocation=False)
+        self.let_go(buffer, self.program.buffers[buffer].device, block, time_ps)
 
-    def _record(self, buffer: int, block: Block, time_ps: int, *, is_allocation: bool) -> None:
-        device = self.program.buffers[buffer].device
+    def _note(self, buffer: int, device: int, block: Block, time_ps: int, *, is_allocation: bool) -> None:
         self._memory[device].append(time_ps, is_allocation, buffer, block.offset, block.size_bytes)
 
 

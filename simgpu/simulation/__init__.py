@@ -2,8 +2,10 @@
 
 from simgpu.simulation.disciplines import DISCIPLINES, Discipline
 from simgpu.simulation.links import LINK_POLICIES
+from simgpu.simulation.options import SimulationOptions
+from simgpu.simulation.perturbations import Fails, Flaky, LinkChange, Perturbation, Slow
 from simgpu.simulation.running import run
-from simgpu.simulation.simulate import SimulationOptions, simulate
+from simgpu.simulation.simulate import simulate
 from simgpu.simulation.timeline import Timeline
 from simgpu.simulation.workload import COMPUTE, DELAY, MOVE, NONE, Resources, Workload, follower_arrays, ints
 
@@ -15,8 +17,13 @@ __all__ = [
     "MOVE",
     "NONE",
     "Discipline",
+    "Fails",
+    "Flaky",
+    "LinkChange",
+    "Perturbation",
     "Resources",
     "SimulationOptions",
+    "Slow",
     "Timeline",
     "Workload",
     "follower_arrays",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from simgpu.errors import DeadlockError
 from simgpu.simulation.timeline import Timeline
@@ -18,13 +18,15 @@ def check_finished(workload: Workload, timeline: Timeline, name: Name = "task {}
     if not left:
         return
     waits_for = _open_predecessors(workload, set(left))
-    circle = _circle(waits_for)
+    circle = circle_of(waits_for)
     lines = [f"{name(task)} waits for {', '.join(map(name, waits_for[task][:_SHOWN]))}" for task in circle or left]
+    raise DeadlockError(f"{len(left)} of {len(workload)} tasks can never run: {listed_waits(lines, bool(circle))}")
+
+
+def listed_waits(lines: Sequence[str], is_circle: bool) -> str:
+    """Return who waits for whom as one text, the first few of them."""
     shown = "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
-    raise DeadlockError(
-        f"{len(left)} of {len(workload)} tasks can never run: "
-        + (f"they wait for each other in a circle: {shown}" if circle else shown)
-    )
+    return f"they wait for each other in a circle: {shown}" if is_circle else shown
 
 
 def _open_predecessors(workload: Workload, left: set[int]) -> dict[int, list[int]]:
@@ -35,7 +37,7 @@ def _open_predecessors(workload: Workload, left: set[int]) -> dict[int, list[int
     return waits_for
 
 
-def _circle(waits_for: dict[int, list[int]]) -> list[int]:
+def circle_of(waits_for: Mapping[int, Sequence[int]]) -> list[int]:
     """Return tasks each of which waits for the next, and the last for the first; empty if there are none."""
     done: set[int] = set()
     for start in sorted(waits_for):

@@ -115,6 +115,26 @@ class Engine:
         self.clock.run()
         return self.journal.timeline()
 
+    def add_move(self, size_bytes: int, route: int, gates: tuple[int, int]) -> int:
+        """Add a move that may start at once, and return its number: one behind those of the workload."""
+        row = {
+            "kind": MOVE,
+            "amount": size_bytes,
+            "where": route,
+            "parts": 1,
+            "out_gate": gates[0],
+            "in_gate": gates[1],
+        }
+        for name in ("kind", "amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
+            getattr(self._tasks, name).append(row.get(name, 0))
+        self._followers.append([])
+        self._waits_for.append(0)
+        self._launcher_of.append(NONE)
+        self.journal.add_task()
+        task = len(self._followers) - 1
+        self._is_ready(task, NONE)
+        return task
+
     def changed(self, station: Station) -> None:
         """Have a station dispatched at the end of this instant."""
         self._changed[station.kind][station.number] = station
@@ -124,6 +144,7 @@ class Engine:
         """Have all that was denied a start tried again at the end of this instant."""
         denied, self._denied = self._denied, []
         self._ready += denied
+        self._have_round()
         for queue in self._queues:
             self.changed(queue)
         self._links.ask_again()
@@ -213,6 +234,8 @@ class Engine:
             for number in sorted(stations):
                 stations.pop(number).dispatch()
         self._is_round_due = False
+        if self._ready:  # a move that was added meanwhile
+            self._have_round()
 
     def _ready_after_moves_in_place(self) -> list[int]:
         """Finish the moves in place, so that what waits for them takes its turn in order with the rest."""

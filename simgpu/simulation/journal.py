@@ -22,6 +22,11 @@ class Journal:
         self.cause, self.launch_cause = [NONE] * tasks, [NONE] * tasks
         self.log: list[int] = []
 
+    def add_task(self) -> None:
+        """Keep one more task."""
+        for column in self._columns():
+            column.append(NONE)
+
     def ready(self, task: int, cause: int) -> None:
         """Note that a task is ready, and whose end made it so."""
         self.ready_ps[task], self.cause[task] = self._clock.now_ps, cause
@@ -51,21 +56,18 @@ class Journal:
 
     def timeline(self) -> Timeline:
         """Return what has been noted until now."""
-        return Timeline(
-            *map(
-                _column,
-                (
-                    self.ready_ps,
-                    self.launchable_ps,
-                    self.launch_start_ps,
-                    self.launch_end_ps,
-                    self.start_ps,
-                    self.end_ps,
-                    self.cause,
-                    self.launch_cause,
-                    self.log,
-                ),
-            )
+        return Timeline(*map(_column, (*self._columns(), self.log)))
+
+    def _columns(self) -> tuple[list[int], ...]:
+        return (
+            self.ready_ps,
+            self.launchable_ps,
+            self.launch_start_ps,
+            self.launch_end_ps,
+            self.start_ps,
+            self.end_ps,
+            self.cause,
+            self.launch_cause,
         )
 
 

@@ -8,51 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from simgpu.costs import CostModel, Given, Roofline
 from simgpu.errors import InvalidValue, MachineError
 from simgpu.machine import Machine
 from simgpu.placement import Placement
-from simgpu.program import lower
+from simgpu.program import Program, Progress, lower
+from simgpu.simulation import taking_over
 from simgpu.simulation.assembling import Assembly
-from simgpu.simulation.disciplines import DISCIPLINES, Discipline
+from simgpu.simulation.disciplines import DISCIPLINES
+from simgpu.simulation.engine import Engine
+from simgpu.simulation.failing import Failure, failure_of, raise_failure
 from simgpu.simulation.hardware import Hardware
-from simgpu.simulation.running import EngineChoice, run
-from simgpu.simulation.tracing import trace_of
-from simgpu.simulation.workload import LaunchMode, LinkPolicyName
+from simgpu.simulation.options import SimulationOptions
+from simgpu.simulation.perturbations import Fails, perturbed
+from simgpu.simulation.running import run
+from simgpu.simulation.spilling import Spilling
+from simgpu.simulation.timeline import Timeline
+from simgpu.simulation.tracing import replay, spans_of
+from simgpu.simulation.waiting import WaitingForMemory
+from simgpu.simulation.workload import Workload
 from simgpu.trace import Trace
 
 OnProgress = Callable[[int, int], None]
 """(tasks done, tasks in all)"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulationOptions:
-    """What a model of the hardware assumes.
-
-    `links`: `fair` or `fifo`. `launch`: with `async`, the host launches an operation as soon as what it waits for on
-    the same GPU has been launched; with `sync`, when its inputs are there. `streams`: how many operations a GPU may
-    compute at a time; those with the attribute `stream` choose theirs, the others take stream 0. `discipline`: one of
-    DISCIPLINES, or a function. `copy_engines`: whether a card's engines limit how many transfers it has at a time.
-    `engine`: `simpy`, `compiled`, or `auto` for the faster one that can do what is asked.
-    """
-
-    links: LinkPolicyName = "fair"
-    launch: LaunchMode = "async"
-    streams: int = 1
-    discipline: str | Discipline = "fifo"
-    copy_engines: bool = True
-    engine: EngineChoice = "auto"
-
-    def __post_init__(self) -> None:
-        _one_of("links", self.links, get_args(LinkPolicyName), "a link policy")
-        _one_of("launch", self.launch, get_args(LaunchMode), "a mode of launching")
-        _one_of("engine", self.engine, get_args(EngineChoice), "an engine")
-        if isinstance(self.discipline, str):
-            _one_of("discipline", self.discipline, DISCIPLINES, "a discipline")
-        if type(self.streams) is not int or not 1 <= self.streams <= 1024:
-            raise InvalidValue(f"streams={self.streams!r} is not a number of streams; give an int from 1 to 1024")
 
 
 def simulate(
@@ -68,20 +48,104 @@ def simulate(
 
     Options may be given one by one, too: `simulate(placement, links="fifo")`. Durations given in the graph win over
     `costs`. Raises OutOfDeviceMemory, with the trace until then, where a run would; MachineError if the other machine
-    has other devices; DeadlockError if operations wait for ever.
+    has other devices; DeadlockError if operations wait for ever; DeviceFailure where a perturbation says so.
     """
     options = replace(options or SimulationOptions(), **_known(more))
     if isinstance(costs, str) and costs != "roofline":
         raise InvalidValue(f"costs={costs!r} is not a cost model; choose 'roofline', or give an object with `cost`")
     if machine is not None:
-        placement = _moved(placement, machine)
-    model = Roofline(placement.machine) if isinstance(costs, str) else costs
-    program = lower(placement)
-    hardware = Hardware(placement.machine, streams=options.streams, copy_engines=options.copy_engines)
-    discipline = DISCIPLINES[options.discipline] if isinstance(options.discipline, str) else options.discipline
-    workload = Assembly(program, Given(model), hardware, discipline, options.streams).workload()
-    timeline = run(workload, links=options.links, launch=options.launch, engine=options.engine, on_progress=on_progress)
-    return trace_of(program, timeline)
+        placement = _on_other_machine(placement, machine)
+    model = Given(Roofline(placement.machine) if isinstance(costs, str) else costs)
+    simulation = _Simulation(model, options, on_progress)
+    return simulation.with_memory(placement) if options.on_oom != "raise" else simulation.of(placement)
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulation:
+    """Costs and options, ready for any placement."""
+
+    costs: CostModel
+    options: SimulationOptions
+    on_progress: OnProgress | None
+
+    def of(self, placement: Placement) -> Trace:
+        """Run first, then do to the ledgers what has happened: where memory lacks, nothing after it counts."""
+        program, hardware = lower(placement), self._hardware(placement)
+        timeline = self._run(self._workload(program, hardware))
+        failure = self._first_failure(program, timeline)
+        with Progress(program, "simulate", "modelled") as progress:
+            progress.begin()
+            replay(progress, timeline, timeline.log if failure is None else timeline.log[: failure[1].log_end])
+            if failure is None:
+                return progress.trace
+            fails, strikes = failure
+            progress.closes_at_ps = strikes.at_ps
+            survived = taking_over.surviving(progress, strikes)
+        if fails.then == "raise":
+            raise_failure(program, strikes, progress.trace)
+        return taking_over.joined(progress.trace, self._after(fails, strikes, progress, survived))
+
+    def with_memory(self, placement: Placement) -> Trace:
+        """Run with the ledgers, which have a say in when what starts."""
+        if any(isinstance(it, Fails) for it in self.options.perturbations):
+            raise InvalidValue(f"on_oom={self.options.on_oom!r} and failing devices do not go together; leave one out")
+        if self.options.engine == "compiled":
+            raise InvalidValue(f"the compiled engine does not know on_oom={self.options.on_oom!r}; use engine='simpy'")
+        program, hardware = lower(placement), self._hardware(placement)
+        for device in range(len(placement.machine.devices) if self.options.on_oom == "spill" else 0):
+            host = placement.machine.host_device(device)
+            hardware.route(device, host), hardware.route(host, device)
+        workload = self._workload(program, hardware)
+        with Progress(program, "simulate", "modelled") as progress:
+            progress.begin()
+            spilling = Spilling(progress, hardware) if self.options.on_oom == "spill" else None
+            attendant = spilling or WaitingForMemory(progress)
+            engine = Engine(workload, links=self.options.links, launch=self.options.launch, attendant=attendant)
+            attendant.engine = engine
+            try:
+                engine.run()
+            finally:
+                timeline = engine.journal.timeline()
+                extras = spilling.extras if spilling else ()
+                progress.trace.spans = spans_of(program, timeline, timeline.log, extras)
+                attendant.close(engine.clock.now_ps)
+            attendant.check_finished()
+        return progress.trace
+
+    def _after(self, fails: Fails, failure: Failure, before: Progress, survived: set[tuple[int, int]]) -> Trace:
+        """Return the trace of what is left, after a failure."""
+        placement = taking_over.moved(before.program.placement, failure, fails.then)
+        program, hardware = lower(placement), self._hardware(placement)
+        rest = taking_over.rest_of(program, survived, before, hardware, failure.at_ps)
+        workload = taking_over.workload_of_rest(rest, self._workload(program, hardware))
+        timeline = self._run(workload)
+        with Progress(program, "simulate", "modelled") as progress:
+            progress.begin(rest.done, failure.at_ps)
+            replay(progress, timeline, timeline.log, done=rest.done, extras=[it.move for it in rest.restored])
+        return progress.trace
+
+    def _hardware(self, placement: Placement) -> Hardware:
+        return Hardware(placement.machine, streams=self.options.streams, copy_engines=self.options.copy_engines)
+
+    def _workload(self, program: Program, hardware: Hardware) -> Workload:
+        given = self.options.discipline
+        discipline = DISCIPLINES[given] if isinstance(given, str) else given
+        workload = Assembly(program, self.costs, hardware, discipline, self.options.streams).workload()
+        return perturbed(workload, program, self.options.perturbations, self.options.seed)
+
+    def _run(self, workload: Workload) -> Timeline:
+        options = self.options
+        return run(
+            workload, links=options.links, launch=options.launch, engine=options.engine, on_progress=self.on_progress
+        )
+
+    def _first_failure(self, program: Program, timeline: Timeline) -> tuple[Fails, Failure] | None:
+        """Return the failure that strikes, if any does; of several, only one is allowed."""
+        fails = [it for it in self.options.perturbations if isinstance(it, Fails)]
+        if len(fails) > 1:
+            raise InvalidValue(f"{len(fails)} devices fail; one at most can, so leave out the others")
+        failure = failure_of(program, timeline, fails[0]) if fails else None
+        return None if failure is None else (fails[0], failure)
 
 
 def _known(more: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +158,7 @@ def _known(more: dict[str, Any]) -> dict[str, Any]:
     return more
 
 
-def _moved(placement: Placement, machine: Machine) -> Placement:
+def _on_other_machine(placement: Placement, machine: Machine) -> Placement:
     ours = [device.name for device in placement.machine.devices]
     theirs = [device.name for device in machine.devices]
     if ours != theirs:
@@ -103,8 +167,3 @@ def _moved(placement: Placement, machine: Machine) -> Placement:
             "give a machine with the same device names in the same order"
         )
     return replace(placement, machine=machine)
-
-
-def _one_of(name: str, value: Any, choices: Any, what: str) -> None:
-    if value not in choices:
-        raise InvalidValue(f"{name}={value!r} is not {what}; choose one of {', '.join(choices)}")

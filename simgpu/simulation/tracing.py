@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from simgpu.program import Program, Progress, TaskKind
 from simgpu.program.recorder import path_name
 from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
 from simgpu.simulation.workload import NONE, Ints
-from simgpu.trace import NO_CAUSE, Span, Table, Trace
+from simgpu.trace import NO_CAUSE, Span, Table
 
 _KINDS = ("compute", "transfer", "launch")
 
 
-def trace_of(program: Program, timeline: Timeline) -> Trace:
-    """Return the trace of a run. Raises OutOfDeviceMemory, with the trace until then, where a start has no memory."""
-    happened = 0
-    with Progress(program, "simulate", "modelled") as progress:
-        progress.begin()
-        try:
-            for code in timeline.log.tolist():
-                task, what = divmod(code, 4)
-                if what == STARTED:
-                    progress.start(task, int(timeline.start_ps[task]))
-                elif what == FINISHED:
-                    progress.finish(task, int(timeline.end_ps[task]))
-                happened += 1
-        finally:
-            progress.trace.spans = spans_of(program, timeline, timeline.log[:happened])
-    return progress.trace
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A transfer that is none of the program's tasks: its number is one behind theirs."""
+
+    name: str
+    way: str
+    size_bytes: int
 
 
-def spans_of(program: Program, timeline: Timeline, log: Ints) -> Table[Span]:
+def replay(
+    progress: Progress, timeline: Timeline, log: Ints, *, done: Collection[int] = (), extras: Sequence[Extra] = ()
+) -> None:
+    """Do to the ledgers what a log says, and write the spans. Raises OutOfDeviceMemory where a start has no memory.
+
+    What is done beforehand, and extra transfers, are not for the ledgers.
+    """
+    happened, count = 0, len(progress.program.tasks)
+    try:
+        for code in log.tolist():
+            task, what = divmod(code, 4)
+            if task >= count or task in done:
+                pass
+            elif what == STARTED:
+                progress.start(task, int(timeline.start_ps[task]))
+            elif what == FINISHED:
+                progress.finish(task, int(timeline.end_ps[task]))
+            happened += 1
+    finally:
+        kept = log[:happened]
+        if done:
+            kept = kept[~np.isin(kept // 4, list(done))]
+        progress.trace.spans = spans_of(progress.program, timeline, kept, extras)
+
+
+def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[Extra] = ()) -> Table[Span]:
     """Return the spans that a log ends: those of launches and of tasks, in its order."""
     rows = log[log % 4 != STARTED]
     tasks, is_launch = rows // 4, rows % 4 == LAUNCHED
-    launch_row, task_row = _places(program, tasks, is_launch), _places(program, tasks, ~is_launch)
+    count = len(timeline.end_ps)
+    launch_row, task_row = _places(count, tasks, is_launch), _places(count, tasks, ~is_launch)
     launch_end_ps, ready_ps = timeline.launch_end_ps[tasks], timeline.ready_ps[tasks]
     after_launch = (launch_end_ps != NONE) & (launch_end_ps >= ready_ps)
     launch_cause = timeline.launch_cause[tasks]
@@ -44,13 +64,14 @@ def spans_of(program: Program, timeline: Timeline, log: Ints) -> Table[Span]:
         np.where(launch_cause % 4 == LAUNCHED, _at(launch_row, launch_cause // 4), _at(task_row, launch_cause // 4)),
         np.where(after_launch, launch_row[tasks], _at(task_row, timeline.cause[tasks])),
     )
-    is_compute = np.array([task.kind is TaskKind.COMPUTE for task in program.tasks], bool)
-    sizes = np.array([_moved_bytes(program, task) for task in range(len(program.tasks))], np.int64)
-    resources, resource_of = _resources(program)
+    is_compute = np.array([task.kind is TaskKind.COMPUTE for task in program.tasks] + [False] * len(extras), bool)
+    moved = [_moved_bytes(program, task) for task in range(len(program.tasks))] + [it.size_bytes for it in extras]
+    sizes = np.array(moved, np.int64)
+    resources, resource_of = _resources(program, extras)
     return Table(
         Span,
         _KINDS,
-        [task.name for task in program.tasks],
+        [task.name for task in program.tasks] + [it.name for it in extras],
         resources,
         *(None,) * 5,
         columns=(
@@ -66,9 +87,9 @@ def spans_of(program: Program, timeline: Timeline, log: Ints) -> Table[Span]:
     )
 
 
-def _places(program: Program, tasks: Ints, is_meant: Ints) -> Ints:
+def _places(count: int, tasks: Ints, is_meant: Ints) -> Ints:
     """Return for each task the place of its row among those that are meant."""
-    places = np.full(len(program.tasks) + 1, NO_CAUSE, np.int64)  # the last one is that of NONE
+    places = np.full(count + 1, NO_CAUSE, np.int64)  # the last one is that of NONE
     places[tasks[is_meant]] = np.flatnonzero(is_meant)
     return places
 
@@ -82,7 +103,7 @@ def _moved_bytes(program: Program, task: int) -> int:
     return 0 if what.kind is TaskKind.COMPUTE else program.placement.graph.tensor_spec(what.subject).nbytes
 
 
-def _resources(program: Program) -> tuple[list[str], Ints]:
+def _resources(program: Program, extras: Sequence[Extra]) -> tuple[list[str], Ints]:
     """Return the names of devices and ways, and the number of its own for each task."""
     machine = program.placement.machine
     numbers: dict[str, int] = {}
@@ -90,5 +111,6 @@ def _resources(program: Program) -> tuple[list[str], Ints]:
         machine.devices[task.device].name if task.kind is TaskKind.COMPUTE else path_name(machine, task)
         for task in program.tasks
     ]
+    chosen += [it.way for it in extras]
     of = np.array([numbers.setdefault(name, len(numbers)) for name in chosen], np.int64)
     return list(numbers), of

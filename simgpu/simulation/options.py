@@ -1,0 +1,54 @@
+"""What a model of the hardware assumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from simgpu.errors import InvalidValue
+from simgpu.simulation.disciplines import DISCIPLINES, Discipline
+from simgpu.simulation.perturbations import Perturbation
+from simgpu.simulation.running import EngineChoice
+from simgpu.simulation.workload import LaunchMode, LinkPolicyName
+
+OnOom = Literal["raise", "wait", "spill"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationOptions:
+    """What a model of the hardware assumes.
+
+    `links`: `fair` or `fifo`. `launch`: with `async`, the host launches an operation as soon as what it waits for on
+    the same GPU has been launched; with `sync`, when its inputs are there. `streams`: how many operations a GPU may
+    compute at a time; those with the attribute `stream` choose theirs, the others take stream 0. `discipline`: one of
+    DISCIPLINES, or a function. `copy_engines`: whether a card's engines limit how many transfers it has at a time.
+    `on_oom`: what becomes of an operation or transfer that finds no memory: `raise` ends the run, `wait` lets it wait
+    until there is some, `spill` moves other tensors to the host. `perturbations`: what goes otherwise than the data
+    sheets say; `seed` is for what is random in that. `engine`: `simpy`, `compiled`, or `auto` for the faster one that
+    can do what is asked.
+    """
+
+    links: LinkPolicyName = "fair"
+    launch: LaunchMode = "async"
+    streams: int = 1
+    discipline: str | Discipline = "fifo"
+    copy_engines: bool = True
+    on_oom: OnOom = "raise"
+    perturbations: tuple[Perturbation, ...] = ()
+    seed: int = 0
+    engine: EngineChoice = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("links", self.links, get_args(LinkPolicyName), "a link policy")
+        _one_of("launch", self.launch, get_args(LaunchMode), "a mode of launching")
+        _one_of("engine", self.engine, get_args(EngineChoice), "an engine")
+        _one_of("on_oom", self.on_oom, get_args(OnOom), "a way to treat a lack of memory")
+        if isinstance(self.discipline, str):
+            _one_of("discipline", self.discipline, DISCIPLINES, "a discipline")
+        if type(self.streams) is not int or not 1 <= self.streams <= 1024:
+            raise InvalidValue(f"streams={self.streams!r} is not a number of streams; give an int from 1 to 1024")
+
+
+def _one_of(name: str, value: Any, choices: Any, what: str) -> None:
+    if value not in choices:
+        raise InvalidValue(f"{name}={value!r} is not {what}; choose one of {', '.join(choices)}")
