@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -19,7 +19,13 @@ from simgpu.scenario.schema import LARGEST_SEED
 from simgpu.session import Engine, RunResult, place_scenario
 from simgpu.session import run as run_engines
 
-_PARTS = {"soft": "placement", "kernels": "placement", "storage": "execution", "links": "simulation"}
+_PARTS = {
+    "soft": ("placement",),
+    "kernels": ("placement",),
+    "storage": ("execution",),
+    "links": ("simulation", "options"),
+}
+"""Option -> the parts of a scenario that lead to it."""
 _SCENARIO_SUFFIXES = (".yaml", ".yml")
 DISAGREEMENT = 1
 
@@ -71,15 +77,18 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     for option, value in changes.items():
         if value is None:
             continue
-        part = _PARTS.get(option)
-        scenario = replace(
-            scenario, **{part: replace(getattr(scenario, part), **{option: value})} if part else {option: value}
-        )
+        scenario = _with(scenario, (*_PARTS.get(option, ()), option), value)
     if scenario.seed < 0:
         raise InvalidValue(f"--seed {scenario.seed} is negative; a seed is 0 or more")
     if scenario.seed > LARGEST_SEED:
         raise InvalidValue(f"--seed is more than {LARGEST_SEED}, the largest seed")
     return scenario
+
+
+def _with(record: Any, path: Sequence[str], value: Any) -> Any:
+    """Return a record in which something deep inside is another."""
+    name, *rest = path
+    return replace(record, **{name: _with(getattr(record, name), rest, value) if rest else value})
 
 
 def seen_from_here(scenario: Scenario) -> Scenario:

@@ -10,7 +10,7 @@ from simgpu.scenario.scenario import (
     PipedreamModel,
     PlacementOptions,
     Scenario,
-    SimulationOptions,
+    Simulation,
 )
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "PipedreamModel",
     "PlacementOptions",
     "Scenario",
-    "SimulationOptions",
+    "Simulation",
     "load_scenario",
     "scenario_from_text",
 ]

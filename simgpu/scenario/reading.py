@@ -16,6 +16,7 @@ from simgpu.naming import DeviceSpec
 from simgpu.placement import POLICIES
 from simgpu.readers import is_model_name, read_partitioning
 from simgpu.scenario.inline import InlineGraph, InlineGraphError, InlineOperation
+from simgpu.scenario.perturbing import read_perturbation
 from simgpu.scenario.scenario import (
     ExecutionOptions,
     Model,
@@ -24,7 +25,7 @@ from simgpu.scenario.scenario import (
     PipedreamModel,
     PlacementOptions,
     Scenario,
-    SimulationOptions,
+    Simulation,
 )
 from simgpu.scenario.schema import (
     GraphSection,
@@ -32,12 +33,13 @@ from simgpu.scenario.schema import (
     OperationSection,
     PlacementSection,
     Problem,
+    Refused,
     ScenarioSection,
     SimulationSection,
     check,
 )
 from simgpu.scenario.yaml_file import LARGEST_FILE_BYTES, Document, decode, read_yaml
-from simgpu.simulation import LINK_POLICIES
+from simgpu.simulation import CHOICES, SimulationOptions
 from simgpu.units import parse_duration
 
 _MOST_PROBLEMS = 3
@@ -75,15 +77,9 @@ def scenario_from_text(text: str, name: str = "<text>", *, folder: str | os.Path
     reading = _Reading(document, FilePath(folder))
     try:
         return reading.scenario(section)
-    except _Refused as refused:
+    except Refused as refused:
         problem = refused.problem
     raise _refusal(document, [problem])
-
-
-class _Refused(Exception):
-    def __init__(self, path: Path, reason: str, *, is_key: bool = False) -> None:
-        super().__init__(reason)
-        self.problem = Problem(path, reason, is_key)
 
 
 def _refusal(document: Document, problems: Iterable[Problem]) -> ScenarioError:
@@ -128,7 +124,7 @@ class _Reading:
             place, reason = (*path, *error.path), error.reason
         except SimgpuError as error:
             place, reason = path, str(error)
-        raise _Refused(place, reason, is_key=reason.startswith("unknown key"))
+        raise Refused(place, reason, is_key=reason.startswith("unknown key"))
 
     @staticmethod
     def _described(model: Model) -> Machine:
@@ -138,25 +134,25 @@ class _Reading:
             return read_partitioning(model.path, split=model.split).machine
         except ModelFileError as error:
             reason = str(error)
-        raise _Refused(("model", "partitioning"), reason)
+        raise Refused(("model", "partitioning"), reason)
 
     def _work(self, section: ScenarioSection) -> Model:
         if section.model is not None and section.graph is not None:
-            raise _Refused(("graph",), "'model' already says what the work is; give one of them", is_key=True)
+            raise Refused(("graph",), "'model' already says what the work is; give one of them", is_key=True)
         if section.model is not None:
             return self._model(section.model)
         if section.graph is not None:
             return self._graph(section.graph, section.seed)
-        raise _Refused((), "the key 'model' or 'graph' is missing")
+        raise Refused((), "the key 'model' or 'graph' is missing")
 
     def _model(self, section: ModelSection) -> Model:
         kinds = [kind for kind in _MODEL_KEYS if getattr(section, kind) is not None]
         if not kinds:
-            raise _Refused(("model",), f"one of the keys {', '.join(_MODEL_KEYS)} is missing")
+            raise Refused(("model",), f"one of the keys {', '.join(_MODEL_KEYS)} is missing")
         for kind, keys in _MODEL_KEYS.items():
             wrong = [] if kind == kinds[0] else [key for key in (kind, *keys) if key in section.model_fields_set]
             if wrong:
-                raise _Refused(("model", wrong[0]), f"{wrong[0]!r} does not go with {kinds[0]!r}", is_key=True)
+                raise Refused(("model", wrong[0]), f"{wrong[0]!r} does not go with {kinds[0]!r}", is_key=True)
         if section.pipedream is not None:
             path = self._file(section.pipedream, "pipedream")
             return PipedreamModel(path, section.stages, section.microbatches, section.schedule)
@@ -172,7 +168,7 @@ class _Reading:
         """Return the path of a file that the scenario names."""
         path = str(self.folder / name)
         if not os.path.exists(path):
-            raise _Refused(("model", key), f"there is no file {show(path)}; paths are relative to the scenario")
+            raise Refused(("model", key), f"there is no file {show(path)}; paths are relative to the scenario")
         return path
 
     def _graph(self, section: GraphSection, seed: int) -> InlineGraph:
@@ -189,7 +185,7 @@ class _Reading:
             place, reason = ("graph",), str(error)
         else:
             return graph
-        raise _Refused(place, reason)
+        raise Refused(place, reason)
 
     def _operation(self, given: OperationSection, path: Path) -> InlineOperation:
         self._device(given.device, (*path, "device"))
@@ -211,17 +207,17 @@ class _Reading:
     def _spec(self, given: OperationSection, path: Path) -> TensorSpec | None:
         if given.op not in _SOURCES:
             for key in given.model_fields_set & {"shape", "dtype", "fill"}:
-                raise _Refused(
+                raise Refused(
                     (*path, key), f"{key!r} is for {' and '.join(_SOURCES)}; {given.op} infers it", is_key=True
                 )
             return None
         if given.shape is None:
-            raise _Refused(path, f"{given.op} {given.name!r} needs a 'shape', such as [8, 64]")
+            raise Refused(path, f"{given.op} {given.name!r} needs a 'shape', such as [8, 64]")
         try:
             return TensorSpec(tuple(given.shape), given.dtype)
         except GraphError as error:
             key, reason = "shape" if given.dtype in ITEM_BYTES else "dtype", str(error)
-        raise _Refused((*path, key), reason)
+        raise Refused((*path, key), reason)
 
     def _placement(self, section: PlacementSection) -> PlacementOptions:
         _one_of(section.policy, POLICIES, ("placement", "policy"))
@@ -231,17 +227,25 @@ class _Reading:
         rules = tuple((asked.match, asked.device) for asked in section.rules)
         return PlacementOptions(section.policy, section.kernels, section.soft, rules)
 
-    def _simulation(self, section: SimulationSection, machine: Machine) -> SimulationOptions:
-        _one_of(section.links, LINK_POLICIES, ("simulation", "links"))
-        if section.machine is None:
-            return SimulationOptions(section.links, section.costs)
+    def _simulation(self, section: SimulationSection, machine: Machine) -> Simulation:
+        other = None if section.machine is None else self._other_machine(section.machine, machine)
+        for key, known in CHOICES.items():
+            _one_of(getattr(section, key), dict.fromkeys(known), ("simulation", key))
+        given = section.model_dump(include={*CHOICES, "streams", "copy_engines"})
+        perturbations = tuple(
+            read_perturbation(one, other or machine, ("simulation", "perturbations", number))
+            for number, one in enumerate(section.perturbations)
+        )
+        return Simulation(SimulationOptions(**given, perturbations=perturbations), section.costs, other)
+
+    def _other_machine(self, given: object, machine: Machine) -> Machine:
         path: Path = ("simulation", "machine")
-        other = self._machine(section.machine, path)
+        other = self._machine(given, path)
         if [device.name for device in other.devices] != [device.name for device in machine.devices]:
-            raise _Refused(
+            raise Refused(
                 path, f"{other} has other devices than {machine}; give it the same device names in that order"
             )
-        return SimulationOptions(section.links, section.costs, other)
+        return other
 
     @staticmethod
     def _known(type: str, path: Path) -> None:
@@ -251,7 +255,7 @@ class _Reading:
             reason = str(error)
         else:
             return
-        raise _Refused(path, reason)
+        raise Refused(path, reason)
 
     @staticmethod
     def _device(name: str, path: Path) -> None:
@@ -261,7 +265,7 @@ class _Reading:
             reason = str(error)
         else:
             return
-        raise _Refused(path, reason)
+        raise Refused(path, reason)
 
     @staticmethod
     def _duration(text: str, path: Path) -> int:
@@ -269,12 +273,12 @@ class _Reading:
             return parse_duration(text)
         except InvalidValue as error:
             reason = str(error)
-        raise _Refused(path, reason)
+        raise Refused(path, reason)
 
 
 def _one_of(name: str, known: Mapping[str, object], path: Path) -> None:
     if name not in known:
-        raise _Refused(path, f"{show(name)} is not one of {', '.join(known)}; {did_you_mean(name, known)}")
+        raise Refused(path, f"{show(name)} is not one of {', '.join(known)}; {did_you_mean(name, known)}")
 
 
 def _frozen(value: object) -> object:

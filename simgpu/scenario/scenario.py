@@ -8,6 +8,7 @@ from typing import Literal
 
 from simgpu.machine import Machine
 from simgpu.scenario.inline import InlineGraph
+from simgpu.simulation import SimulationOptions
 
 Weights = Literal["given", "random"]
 StorageName = Literal["numpy", "shape"]
@@ -53,10 +54,13 @@ class PlacementOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SimulationOptions:
-    """What the model assumes. `machine` replaces the scenario's own; its devices have the same names."""
+class Simulation:
+    """How to simulate. `machine` replaces the scenario's own; its devices have the same names.
 
-    links: str = "fair"
+    The seed of the options is not used: all randomness comes from that of the scenario.
+    """
+
+    options: SimulationOptions = field(default_factory=SimulationOptions)
     costs: Literal["roofline"] = "roofline"
     machine: Machine | None = None
 
@@ -84,7 +88,7 @@ class Scenario:
     name: str = ""
     description: str = ""
     placement: PlacementOptions = PlacementOptions()
-    simulation: SimulationOptions = SimulationOptions()
+    simulation: Simulation = Simulation()
     execution: ExecutionOptions = ExecutionOptions()
     seed: int = 0
     environment: str = ""

@@ -81,10 +81,35 @@ class PlacementSection(_Section):
     rules: list[RuleSection] = []
 
 
+class PerturbationSection(_Section):
+    """`simulation.perturbations[i]`: exactly one of the first four keys, and those that go with it."""
+
+    slow: Name | None = None
+    link: Name | None = None
+    flaky: Name | None = None
+    fails: Name | None = None
+    factor: float | None = None
+    spread: float | None = None
+    distribution: Name | None = None
+    at: Name | None = None
+    bandwidth: Name | None = None
+    well: Name | None = None
+    ill: Name | None = None
+    until: Name | None = None
+    then: Name | None = None
+
+
 class SimulationSection(_Section):
     """`simulation`: what the model assumes. `machine` is another one, with devices of the same names."""
 
     links: Name = "fair"
+    launch: Name = "async"
+    streams: Annotated[int, Field(ge=1, le=1024)] = 1
+    discipline: Name = "fifo"
+    copy_engines: bool = True
+    on_oom: Name = "raise"
+    engine: Name = "auto"
+    perturbations: list[PerturbationSection] = []
     costs: Literal["roofline"] = "roofline"
     machine: Any = None
 
@@ -118,6 +143,14 @@ class Problem(NamedTuple):
     path: Path
     reason: str
     is_key: bool = False
+
+
+class Refused(Exception):
+    """A problem that was found while the parts of a scenario were made."""
+
+    def __init__(self, path: Path, reason: str, *, is_key: bool = False) -> None:
+        super().__init__(reason)
+        self.problem = Problem(path, reason, is_key)
 
 
 def check(value: object) -> ScenarioSection | list[Problem]:

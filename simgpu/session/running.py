@@ -21,7 +21,7 @@ from simgpu.scenario import (
     PartitioningModel,
     PipedreamModel,
     Scenario,
-    SimulationOptions,
+    Simulation,
 )
 from simgpu.session.computer import available_bytes, most_bytes, needed_bytes
 from simgpu.session.feeds import feeds_that_fit
@@ -62,7 +62,7 @@ def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress 
         not_executed = _what_does_not_fit(scenario, placement, predicted)
         if not not_executed:
             executed = _execute(scenario, placement, predicted, _stage(on_progress, "execute"))
-        elif predicted is None or predicted.shortage is None:
+        elif predicted is None or (predicted.shortage is None and _can_be_followed(predicted.trace)):
             raise ExecutionError(f"{not_executed}; use storage: shape, which holds no bytes, or lower the batch")
     return RunResult(
         scenario=scenario,
@@ -79,14 +79,16 @@ def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress 
 
 
 def _what_does_not_fit(scenario: Scenario, placement: Placement, predicted: _Outcome | None) -> str:
-    """Say what an execution lacks on this computer; empty if it fits, or holds no bytes, or nobody can tell."""
+    """Say why nothing can be executed; empty if it fits on this computer, or holds no bytes, or nobody can tell."""
+    if predicted is not None and not _can_be_followed(predicted.trace):
+        return "the simulation moved tensors or operations during the run, which an execution cannot follow"
     available = available_bytes() if scenario.execution.storage == "numpy" else None
     if available is None:
         return ""
     if predicted is None:
         if most_bytes(placement) <= available:
             return ""
-        predicted = _simulate(replace(scenario, simulation=SimulationOptions()), placement, None)
+        predicted = _simulate(replace(scenario, simulation=Simulation()), placement, None)
     needed = needed_bytes(placement, predicted.trace, is_complete=predicted.shortage is None)
     if needed <= available:
         return ""
@@ -94,6 +96,11 @@ def _what_does_not_fit(scenario: Scenario, placement: Placement, predicted: _Out
         f"an execution needs about {short_size(needed)} of this computer's memory, and {short_size(available)} of it "
         "are available"
     )
+
+
+def _can_be_followed(trace: Trace) -> bool:
+    """Tell whether a run did what its program says, and no more: nothing spilled, nothing taken over."""
+    return len(trace.actions) >= 2 * sum(span.kind != "launch" for span in trace.spans)
 
 
 def _compare(predicted: _Outcome, executed: _Outcome) -> Agreement:
@@ -141,10 +148,11 @@ def _profiled(model: PipedreamModel) -> Graph:
 
 
 def _simulate(scenario: Scenario, placement: Placement, on_progress: Callable[[int, int], None] | None) -> _Outcome:
-    options = scenario.simulation
+    chosen = scenario.simulation
+    options = replace(chosen.options, seed=scenario.seed)
     try:
         trace = simulate(
-            placement, machine=options.machine, costs=options.costs, links=options.links, on_progress=on_progress
+            placement, machine=chosen.machine, costs=chosen.costs, options=options, on_progress=on_progress
         )
     except OutOfDeviceMemory as error:
         return _Outcome(_trace_of(error), shortage=error)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Literal, get_args
 
 from simgpu.errors import InvalidValue
 from simgpu.simulation.disciplines import DISCIPLINES, Discipline
@@ -12,6 +14,25 @@ from simgpu.simulation.running import EngineChoice
 from simgpu.simulation.workload import LaunchMode, LinkPolicyName
 
 OnOom = Literal["raise", "wait", "spill"]
+
+CHOICES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "links": get_args(LinkPolicyName),
+        "launch": get_args(LaunchMode),
+        "on_oom": get_args(OnOom),
+        "engine": get_args(EngineChoice),
+        "discipline": tuple(DISCIPLINES),
+    }
+)
+"""Option -> the names that it may have."""
+
+_MEANINGS = {
+    "links": "a link policy",
+    "launch": "a mode of launching",
+    "on_oom": "a way to treat a lack of memory",
+    "engine": "an engine",
+    "discipline": "a discipline",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +60,9 @@ class SimulationOptions:
     engine: EngineChoice = "auto"
 
     def __post_init__(self) -> None:
-        _one_of("links", self.links, get_args(LinkPolicyName), "a link policy")
-        _one_of("launch", self.launch, get_args(LaunchMode), "a mode of launching")
-        _one_of("engine", self.engine, get_args(EngineChoice), "an engine")
-        _one_of("on_oom", self.on_oom, get_args(OnOom), "a way to treat a lack of memory")
-        if isinstance(self.discipline, str):
-            _one_of("discipline", self.discipline, DISCIPLINES, "a discipline")
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value not in known and not (name == "discipline" and callable(value)):
+                raise InvalidValue(f"{name}={value!r} is not {_MEANINGS[name]}; choose one of {', '.join(known)}")
         if type(self.streams) is not int or not 1 <= self.streams <= 1024:
             raise InvalidValue(f"streams={self.streams!r} is not a number of streams; give an int from 1 to 1024")
-
-
-def _one_of(name: str, value: Any, choices: Any, what: str) -> None:
-    if value not in choices:
-        raise InvalidValue(f"{name}={value!r} is not {what}; choose one of {', '.join(choices)}")

@@ -90,6 +90,8 @@ Perturbation = Slow | LinkChange | Flaky | Fails
 def perturbed(workload: Workload, program: Program, given: Sequence[Perturbation], seed: int) -> Workload:
     """Return a workload with other durations and changes of capacity. Failures are not for a workload to know."""
     machine = program.placement.machine
+    for one in given:
+        check_perturbation(one, machine)
     for one, child in zip(given, np.random.SeedSequence(seed).spawn(len(given)), strict=True):
         random = np.random.default_rng(child)
         match one:
@@ -104,6 +106,25 @@ def perturbed(workload: Workload, program: Program, given: Sequence[Perturbation
                     per_s = int(workload.resources.channel_per_s[channel])
                     workload = _with_changes(workload, channel, _ups_and_downs(one, per_s, random))
     return workload
+
+
+def check_perturbation(one: Perturbation, machine: Machine) -> None:
+    """Raise InvalidValue or MachineError if a perturbation names what is not there, or figures that are none."""
+    match one:
+        case Slow():
+            matching(machine, one.device)
+        case LinkChange():
+            _named(machine, one.link)
+            parse_duration(one.at, what="at"), parse_rate(one.bandwidth, what="bandwidth")
+        case Flaky():
+            _named(machine, one.link)
+            for name in ("well", "ill", "until"):
+                parse_duration(getattr(one, name), what=name)
+        case Fails():
+            machine.index(one.device)
+            parse_duration(one.at, what="at")
+            if one.then not in ("raise", "takeover"):
+                machine.index(one.then)
 
 
 def matching(machine: Machine, pattern: str) -> list[int]:
@@ -145,10 +166,7 @@ def _random_factors(one: Slow, count: int, random: np.random.Generator) -> Any:
 
 def _channels(workload: Workload, machine: Machine, pattern: str) -> list[int]:
     """Return the channels that a name or pattern means; warn if no transfer can use any of them."""
-    names = [channel.name for channel in machine.channels]
-    found = [number for number, name in enumerate(names) if name == pattern or fnmatchcase(name, pattern)]
-    if not found:
-        raise InvalidValue(f"no link is named {pattern!r}; there are {', '.join(names[:8])}")
+    found = _named(machine, pattern)
     routes = np.unique(workload.where[(workload.kind == 1) & (workload.where != NONE)])
     resources = workload.resources
     used = {
@@ -158,6 +176,14 @@ def _channels(workload: Workload, machine: Machine, pattern: str) -> list[int]:
     }
     if not used.intersection(found):
         _warn(f"no transfer uses the link {pattern!r}, so a change of it has no effect")
+    return found
+
+
+def _named(machine: Machine, pattern: str) -> list[int]:
+    names = [channel.name for channel in machine.channels]
+    found = [number for number, name in enumerate(names) if name == pattern or fnmatchcase(name, pattern)]
+    if not found:
+        raise InvalidValue(f"no link is named {pattern!r}; there are {', '.join(names[:8])}")
     return found
 
 

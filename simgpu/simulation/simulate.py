@@ -6,12 +6,13 @@ instant, everything that ends then ends first; then what may start does. `worklo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from simgpu.costs import CostModel, Given, Roofline
-from simgpu.errors import InvalidValue, MachineError
+from simgpu.errors import InvalidValue, MachineError, NoEffectWarning
 from simgpu.machine import Machine
 from simgpu.placement import Placement
 from simgpu.program import Program, Progress, lower
@@ -117,7 +118,8 @@ class _Simulation:
         placement = taking_over.moved(before.program.placement, failure, fails.then)
         program, hardware = lower(placement), self._hardware(placement)
         rest = taking_over.rest_of(program, survived, before, hardware, failure.at_ps)
-        workload = taking_over.workload_of_rest(rest, self._workload(program, hardware))
+        with warnings.catch_warnings(category=NoEffectWarning, action="ignore"):  # the first part has said it
+            workload = taking_over.workload_of_rest(rest, self._workload(program, hardware))
         timeline = self._run(workload)
         with Progress(program, "simulate", "modelled") as progress:
             progress.begin(rest.done, failure.at_ps)

@@ -13,10 +13,11 @@ from simgpu.scenario import (
     PipedreamModel,
     PlacementOptions,
     Scenario,
-    SimulationOptions,
+    Simulation,
     load_scenario,
     scenario_from_text,
 )
+from simgpu.simulation import SimulationOptions
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
@@ -57,7 +58,7 @@ def test_every_key_reaches_the_scenario():
         name="demo",
         description="of everything",
         placement=PlacementOptions("tensorflow", "all", False, (("stage4/*", "/gpu:1"),)),
-        simulation=SimulationOptions("fifo", "roofline", Machine("2 x t4")),
+        simulation=Simulation(SimulationOptions(links="fifo"), machine=Machine("2 x t4")),
         execution=ExecutionOptions("shape"),
         seed=7,
     )

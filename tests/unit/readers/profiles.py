@@ -61,4 +61,4 @@ def free_machine(gpus: int) -> Machine:
 
 
 def predicted(graph: Graph, gpus: int) -> Trace:
-    return simulate(place(graph, free_machine(gpus), soft=False))
+    return simulate(place(graph, free_machine(gpus), soft=False), copy_engines=False)
