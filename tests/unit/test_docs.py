@@ -30,7 +30,7 @@ from simgpu.session import run
 from tests.unit.report.runs import small_run, starved_run
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("scenarios", "graphs", "machines", "readers")}
+DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("scenarios", "graphs", "machines", "readers", "simulation")}
 WORK = "\ngraph: {operations: [{name: x, op: Input, shape: [4]}, {name: y, op: Relu, inputs: [x]}]}\n"
 
 
