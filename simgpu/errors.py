@@ -34,7 +34,7 @@ class GraphError(SimgpuError, ValueError):
 
 
 class AxisError(GraphError, IndexError):
-    """An axis that an array has not got."""
+    """An axis that an array has not got, or an index beyond one."""
 
 
 class UnknownOperation(GraphError):

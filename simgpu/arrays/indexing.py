@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def get_items(array: Array, key: Any) -> Array:
-    """Return `array[key]`. Raises IndexError beyond an axis, GraphError for what is no index."""
+    """Return `array[key]`. Raises AxisError, an IndexError, beyond an axis, GraphError for what is no index."""
     attribute, arrays = _read(array, key)
     if not arrays:
         return view(array, "getitem", {"key": attribute}, lambda data: data[_shown(key)])
@@ -27,7 +27,10 @@ def get_items(array: Array, key: Any) -> Array:
 
 
 def set_items(array: Array, key: Any, value: Any) -> None:
-    """Do `array[key] = value`. Raises TypeError for a value that is neither an array of this library nor a scalar."""
+    """Do `array[key] = value`. Raises TypeError for a value that is neither an array of this library nor a scalar.
+
+    Keys are refused as in `get_items`; arrays of indices are looked at when values are there, and raise IndexError.
+    """
     attribute, arrays = _read(array, key)
     if isinstance(value, array.__class__):
         change(array, "setitem", (array, *arrays, value), {"key": attribute})

@@ -30,8 +30,8 @@ def here(array: Array) -> Array:
 def view(array: Array, type: str, attributes: Attributes, show: Show) -> Array:
     """Return a view: what `show` makes of the memory, as the operation `type` would make it.
 
-    Raises GraphError with the operation's own words where `show` cannot, AxisError if it is for an axis that there is
-    not, and InvalidValue if only a copy could.
+    Raises GraphError with the operation's own words where `show` cannot, AxisError if it is for an axis or a place
+    that there is not, and InvalidValue if only a copy could.
     """
     array = here(array)
     array.check_live()
@@ -39,7 +39,7 @@ def view(array: Array, type: str, attributes: Attributes, show: Show) -> Array:
     runtime = kind.runtime
     try:
         data, spec = runtime.storage.view(array._data, show)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError) as error:
         raise _refusal(type, kind.spec, attributes, error) from None
     made = object.__new__(array.__class__)
     made._data = data

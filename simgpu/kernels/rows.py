@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from simgpu.errors import ExecutionError, GraphError
+from simgpu.errors import AxisError, ExecutionError, GraphError
 from simgpu.graph import TensorSpec
 from simgpu.kernels.dtypes import ANY
 from simgpu.kernels.rules import Attributes, Compute, ComputeDynamic, Infer, OperationRule, Specs
@@ -105,7 +105,8 @@ def _infer(signature: Signature, infer: Infer, inputs: Specs, attributes: Attrib
         _check_names(signature, attributes)
         return infer(inputs, attributes)
     except GraphError as error:
-        raise GraphError(f"{signature.name}({', '.join(map(str, inputs))}): {error}") from None
+        refused = AxisError if isinstance(error, AxisError) else GraphError
+        raise refused(f"{signature.name}({', '.join(map(str, inputs))}): {error}") from None
 
 
 def _check_inputs(signature: Signature, inputs: Specs) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simgpu.errors import GraphError
+from simgpu.errors import AxisError, GraphError
 from simgpu.graph import TensorSpec
 from simgpu.kernels.rows import integers
 from simgpu.kernels.rules import Attributes, Specs
@@ -43,15 +43,18 @@ def _stretch(dims: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> int:
 
 
 def axis_of(attributes: Attributes, default: int | None, rank: int, *, last: int | None = None) -> int:
-    """Return the attribute `axis` counted from the front. `last` is the highest that fits, by default `rank - 1`."""
+    """Return the attribute `axis` counted from the front. `last` is the highest that fits, by default `rank - 1`.
+
+    Raises AxisError for others.
+    """
     axis = attributes.get("axis", default)
     return normal_axis(axis, rank, last=rank - 1 if last is None else last)
 
 
 def normal_axis(axis: object, rank: int, *, last: int) -> int:
-    """Return an axis counted from the front, from one that may count from the end."""
+    """Return an axis counted from the front, from one that may count from the end. Raises AxisError beyond `last`."""
     if not isinstance(axis, int) or not -rank <= axis <= last:
-        raise GraphError(f"axis is {axis!r}; for {rank} dimensions it must be from {-rank} to {last}")
+        raise AxisError(f"axis is {axis!r}; for {rank} dimensions it must be from {-rank} to {last}")
     return axis + rank if axis < 0 else axis
 
 

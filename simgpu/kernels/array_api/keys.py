@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from simgpu.errors import GraphError
+from simgpu.errors import AxisError, GraphError
 from simgpu.graph import TensorSpec
 from simgpu.kernels.array_api.promotion import INTEGER
 from simgpu.kernels.rules import Specs
@@ -96,7 +96,7 @@ def check_arrays(key: Any, arrays: Specs) -> Key:
 
 
 def indexed_shape(shape: tuple[int, ...], key: Key, arrays: Specs) -> tuple[int, ...]:
-    """Return the shape of `x[key]`, for a key without masks.
+    """Return the shape of `x[key]`, for a key without masks. Raises AxisError for an integer beyond a dimension.
 
     Arrays, and the integers beside them, broadcast; their dimensions stand where the first of them stood if nothing
     else is between them, and in front otherwise.
@@ -138,7 +138,7 @@ def _merged(pieces: Sequence[tuple[int, ...] | TensorSpec]) -> tuple[int, ...]:
 
 
 def check_masks(shape: tuple[int, ...], key: Key, arrays: Specs) -> None:
-    """Raise GraphError unless each mask has the dimensions that it selects from, and each integer is in range."""
+    """Raise GraphError for a mask without the dimensions that it selects from, AxisError for an integer beyond one."""
     left = iter(arrays)
     for entry, dims in _aligned(shape, key, arrays):
         if entry in _ARRAYS:
@@ -151,7 +151,7 @@ def check_masks(shape: tuple[int, ...], key: Key, arrays: Specs) -> None:
 
 def _check_place(place: int, dim: int) -> None:
     if not -dim <= place < dim:
-        raise GraphError(f"the index {place} is beyond a dimension of {dim}")
+        raise AxisError(f"the index {place} is beyond a dimension of {dim}")
 
 
 def _aligned(shape: tuple[int, ...], key: Key, arrays: Specs) -> list[tuple[Any, tuple[int, ...]]]:
@@ -161,7 +161,7 @@ def _aligned(shape: tuple[int, ...], key: Key, arrays: Specs) -> list[tuple[Any,
     uses = [0 if entry in (None, "...") else next(masks) if entry == "mask" else 1 for entry in key]
     free = len(shape) - sum(uses)
     if free < 0:
-        raise GraphError(f"there are too many indices for {len(shape)} dimensions: {sum(uses)}")
+        raise AxisError(f"there are too many indices for {len(shape)} dimensions: {sum(uses)}")
     aligned, start = [], 0
     for entry, count in zip(key, uses, strict=True):
         stop = start + (free if entry == "..." else count)

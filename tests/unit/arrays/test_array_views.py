@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simgpu.arrays import Runtime
-from simgpu.errors import GraphError, InvalidValue
+from simgpu.errors import AxisError, GraphError, InvalidValue
 
 VALUES = np.arange(24.0).reshape(2, 3, 4)
 
@@ -165,8 +165,14 @@ def test_elements_are_not_set_to_values_of_the_host(runtime, value):
 
 @pytest.mark.parametrize("key", [3, -4, (0, 0), (slice(None), slice(None), 0)])
 def test_an_index_beyond_an_axis_is_an_index_error(runtime, key):
-    with pytest.raises(IndexError):
-        runtime.xp().ones(3)[key]
+    x = runtime.xp().ones(3)
+
+    with pytest.raises(AxisError, match=r"^getitem\(float64\[3\]\): (the index|there are too many indices)") as reading:
+        x[key]
+    with pytest.raises(AxisError, match=r"^setitem\(float64\[3\]\): (the index|there are too many indices)"):
+        x[key] = 0.0
+
+    assert isinstance(reading.value, IndexError)
 
 
 @pytest.mark.parametrize("key", [1.0, "a", [0, 1], True, (..., ...), np.ones(3)])
