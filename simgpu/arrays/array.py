@@ -169,9 +169,21 @@ class Array:
     def __repr__(self) -> str:
         return text(self)
 
-    def __deepcopy__(self, memo: Any) -> Array:
+    def __format__(self, form: str) -> str:
+        if not form:
+            return str(self)
+        return format(one_value(self, f"text in the form {form!r}", "bool int float complex"), form)
+
+    def __copy__(self) -> Array:
         array = here(self)
         return array._kind.runtime.copy(array, self._kind.site)
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        spec = self._kind.spec
+        raise TypeError(f"this {spec} is on {self.device} of a runtime and cannot be pickled; pickle x.value()")
 
     __hash__ = None  # type: ignore[assignment] # arrays are compared element by element
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import gc
 import operator
+import pickle
 
 import numpy as np
 import pytest
@@ -257,10 +258,24 @@ def test_memory_with_views_is_not_freed(runtime, xp):
     assert used_bytes(runtime) == 0
 
 
-def test_copies_are_deep_on_the_same_device(xp):
-    x = xp.ones(3)
+def test_a_format_shows_the_element_and_no_format_the_array(xp):
+    x = xp.asarray(0.5)
 
-    other = copy.deepcopy(x)
+    assert [f"{x:.2f}", f"{x}"] == ["0.50", "Array(0.5, dtype=float64, device='GPU:0')"]
+    with pytest.raises(TypeError, match=r"without dimensions can become text in the form '.1f', not float64\[2\]"):
+        f"{xp.ones(2):.1f}"
+
+
+def test_an_array_belongs_to_its_runtime_and_is_not_pickled(xp):
+    with pytest.raises(TypeError, match=r"^this float64\[3\] is on .*GPU:0 of a runtime and cannot be pickled; pickle"):
+        pickle.dumps(xp.ones(3))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_copies_are_deep_on_the_same_device(xp, copied):
+    x = xp.ones(3, device="gpu:1")
+
+    other = copied(x)
     other += 1
 
     assert other.device == x.device
