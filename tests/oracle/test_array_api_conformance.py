@@ -246,7 +246,7 @@ FLOATS = ["float32", "float64"]
 COMPLEX = ["complex64", "complex128"]
 ALLOWED = {
     "add subtract multiply": [INTEGERS, FLOATS + COMPLEX],
-    "divide": [FLOATS + COMPLEX],
+    "divide": [INTEGERS, FLOATS + COMPLEX],
     "pow": [INTEGERS, FLOATS + COMPLEX],
     "floor_divide remainder maximum minimum less less_equal greater greater_equal": [INTEGERS, FLOATS],
     "equal not_equal": [["bool"], INTEGERS, FLOATS + COMPLEX],
@@ -281,7 +281,7 @@ def test_dtypes_of_operands_promote_as_the_standard_says(xp, name):
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        *[("add", "bool"), ("divide", "int32"), ("less", "complex64"), ("atan2", "int64"), ("logical_and", "int8")],
+        *[("add", "bool"), ("divide", "bool"), ("less", "complex64"), ("atan2", "int64"), ("logical_and", "int8")],
         *[("bitwise_and", "float32"), ("bitwise_left_shift", "bool"), ("maximum", "complex128"), ("pow", "bool")],
     ],
 )

@@ -134,6 +134,14 @@ def _on_operands(function: str) -> Compute:
     return compute
 
 
+def _infer_quotient(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
+    """Quotients of integers are float64, as NumPy's: the standard leaves them open."""
+    choice(attributes, "side", ("right", "left"))
+    shape, dtype = operands(inputs, attributes)
+    _check_common(dtype, NUMBER)
+    return (TensorSpec(shape, "float64" if dtype in INTEGER else dtype),)
+
+
 def _infer_power(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
     shape, dtype = operands(inputs, attributes)
     scalar, side = attributes.get("scalar", 0), choice(attributes, "side", ("right", "left"))
@@ -223,7 +231,6 @@ ROWS = (
     _binary("bitwise_right_shift", INTEGER, "RightShift", ufunc="right_shift"),
     _binary("bitwise_xor", BITS, "BitwiseOr"),
     _binary("copysign", REAL, "Atan2", results=FLOAT),
-    _binary("divide", NUMBER, "RealDiv", results=FLOATING),
     _binary("floor_divide", REAL, "FloorDiv"),
     _binary("hypot", REAL, "Atan2", results=FLOAT),
     _binary("logaddexp", REAL, "Atan2", results=FLOAT),
@@ -236,6 +243,7 @@ ROWS = (
     _binary("nextafter", REAL, "Atan2", results=FLOAT),
     _binary("remainder", REAL, "FloorMod"),
     _binary("subtract", NUMBER, "Sub"),
+    _binary_row("divide", _infer_quotient, "divide", NUMBER, "RealDiv"),
     _binary_row("pow", _infer_power, "power", NUMBER, "Pow"),
     _comparison("equal", ARRAYS, "Equal"),
     _comparison("greater", REAL, "Greater"),

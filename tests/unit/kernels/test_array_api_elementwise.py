@@ -73,7 +73,7 @@ BINARY = {
     "bitwise_right_shift": (np.right_shift, INTEGER, INTEGER),
     "bitwise_xor": (np.bitwise_xor, BOOL + INTEGER, BOOL + INTEGER),
     "copysign": (np.copysign, REAL, REAL_FLOATING),
-    "divide": (np.divide, NUMERIC, FLOATING),
+    "divide": (np.divide, NUMERIC, NUMERIC),
     "equal": (np.equal, ALL, ALL),
     "floor_divide": (np.floor_divide, REAL, REAL),
     "greater": (np.greater, REAL, REAL),
