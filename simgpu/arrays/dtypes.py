@@ -74,7 +74,7 @@ def dtype_of(name: str) -> DType:
 def dtype_name(dtype: Any) -> str:
     """Return the name of a dtype: one of the namespace's, its name as text, or NumPy's dtype or type of scalars.
 
-    Raises InvalidValue for everything else, Python's own types too.
+    Python's bool is the dtype of bools. Raises InvalidValue for everything else: Python's other types name no width.
     """
     if dtype.__class__ is DType:
         name: str = dtype.name
@@ -86,6 +86,8 @@ def dtype_name(dtype: Any) -> str:
 
 
 def _foreign_name(dtype: Any) -> str:
+    if dtype is bool:
+        return "bool"
     if isinstance(dtype, str):
         return dtype
     is_numpy = isinstance(dtype, np.dtype) or (isinstance(dtype, type) and issubclass(dtype, np.generic))

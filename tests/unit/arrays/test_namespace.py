@@ -131,6 +131,10 @@ def test_dtypes_equal_themselves_and_those_of_numpy_and_nothing_else(xp):
     assert repr(xp.int8) == "int8"
 
 
+def test_the_bool_of_python_is_the_dtype_of_bools(xp):
+    assert xp.zeros(2, dtype=bool).dtype == xp.bool
+
+
 @pytest.mark.parametrize("dtype", [float, int, "text", object, None, "float128", np.dtype("M8[s]")])
 def test_what_is_no_dtype_is_refused(xp, dtype):
     with pytest.raises((InvalidValue, TypeError), match=r"no dtype of arrays|takes arrays"):
