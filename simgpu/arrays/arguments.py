@@ -39,11 +39,17 @@ def no_array(name: str, value: Any) -> TypeError:
     )
 
 
+def no_scalar(name: str, value: Any) -> TypeError:
+    """Return the error for an argument that is neither a number nor, where one is allowed, an array of this library."""
+    hint = "read it: float(x)" if isinstance(value, Array) else "arrays of this library are made by xp.asarray(...)"
+    return TypeError(f"{name} takes a number here, not {value.__class__.__name__}; {hint}")
+
+
 def scalar(name: str, value: Any, *, none: bool = False) -> Any:
-    """Return a Python scalar as exactly bool, int, float or complex; with `none` also None. Raises TypeError."""
+    """Return a scalar as exactly bool, int, float or complex; with `none` also None. Raises TypeError."""
     found = value if value is None and none else plain_scalar(value)
     if found is NotImplemented:
-        raise no_array(name, value)
+        raise no_scalar(name, value)
     return found
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simgpu.arrays.steps import Step, step_of_one, step_of_two
 from simgpu.arrays.views import change
 from simgpu.graph import INTEGER_DTYPES
@@ -25,12 +27,14 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def plain_scalar(value: Any) -> Any:
-    """Return a Python scalar as exactly bool, int, float or complex; NotImplemented for what is none of these.
+    """Return a scalar as exactly bool, int, float or complex; NotImplemented for what is no number of these.
 
-    NumPy's float64 and complex128 derive from Python's float and complex, as enumerations do from int.
+    Scalars of NumPy, such as `numpy.prod(shape)`, count as the number that they hold, and so do enumerations.
     """
     if value.__class__ in SCALARS:
         return value
+    if isinstance(value, np.generic) and value.dtype.kind != "m":  # a time span is no number
+        value = value.item()  # long doubles stay what they are
     return next((kind(value) for kind in SCALARS if isinstance(value, kind)), NotImplemented)
 
 
@@ -103,17 +107,21 @@ def in_place(type: str) -> Binary:
 
 
 def _first(type: str, key: Any, x: Array, other: Any, side: str) -> Any:
-    """Run an operation of two operands without a step, and make one for the next time if there can be one."""
+    """Run an operation of two operands without a step, and make one for the next time if there can be one.
+
+    There is none for scalars of NumPy: in a step they would meet the array as they are, by other rules of promotion.
+    """
     runtime = x._kind.runtime
     steps = runtime.steps
-    if isinstance(other, x.__class__):
+    is_array = isinstance(other, x.__class__)
+    if is_array:
         made = runtime.apply(type, (x, other))[0]
     else:
         scalar = plain_scalar(other)
         if scalar is NotImplemented:
             return NotImplemented
         made = runtime.apply(type, (x,), {"scalar": scalar, "side": side})[0]
-    if key not in steps and _can_step(type, x, made):
+    if key not in steps and _can_step(type, x, made) and (is_array or other.__class__ in SCALARS):
         step = step_of_two(made, type, rule(type).function)
         steps[key] = step if other.__class__ is not int else _for_integers(step, type, x, side)
     return made

@@ -10,9 +10,11 @@ from simgpu.arrays.array import Array
 from simgpu.arrays.dlpack import imported
 from simgpu.arrays.dtypes import dtype_name, optional_dtype_name
 from simgpu.arrays.host_values import host_values, make_from_host
+from simgpu.arrays.namespace_manipulation import broadcast_to
+from simgpu.arrays.reading import one_value
 from simgpu.arrays.rules import Rules
 from simgpu.arrays.views import here, view
-from simgpu.errors import InvalidValue
+from simgpu.errors import DeviceMismatchError, InvalidValue
 
 if TYPE_CHECKING:
     from simgpu.arrays.runtime import Runtime
@@ -28,9 +30,12 @@ class Creation:
     def arange(
         self, start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
     ) -> Array:
-        """Return numbers from `start` in steps of `step` to before `stop`; with one argument, from 0 to before it."""
+        """Return numbers from `start` in steps of `step` to before `stop`; with one argument, from 0 to before it.
+
+        An array without dimensions counts as its element, which is read.
+        """
         ends = {"start": start, "stop": stop, "step": step}
-        numbers = {name: scalar("arange", value, none=True) for name, value in ends.items()}
+        numbers = {name: None if value is None else _number("arange", value) for name, value in ends.items()}
         return self._made("arange", device, **numbers, dtype=optional_dtype_name(dtype))
 
     def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
@@ -79,19 +84,39 @@ class Creation:
             return make_from_host(self._here(), values, dtype_name(values.dtype), self._rules)
 
     def full(self, shape: int | tuple[int, ...], fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-        """Return an array with one value everywhere. Without `dtype`, it is the default one of the value's kind."""
+        """Return an array with one value everywhere. Without `dtype`, it is the default one of the value's kind.
+
+        The value may be that of an array without dimensions, whose dtype and device are the default then.
+        """
+        if isinstance(fill_value, Array):
+            return _filled("full", integers("shape", shape), fill_value, dtype, device)
         value, wanted = scalar("full", fill_value), optional_dtype_name(dtype)
         return self._made("full", device, shape=integers("shape", shape), fill_value=value, dtype=wanted)
 
     def full_like(self, x: Array, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
-        """Return an array with one value everywhere, in shape, dtype and device like another."""
+        """Return an array with one value everywhere, in shape, dtype and device like another.
+
+        The value may be that of an array without dimensions. Raises DeviceMismatchError if that is on another device
+        than `x`, and none is given.
+        """
+        if isinstance(fill_value, Array):
+            (x,) = as_arrays("full_like", x)
+            if device is None and fill_value.device != x.device:
+                raise DeviceMismatchError(
+                    f"full_like has its shape from {x.device} and its value from {fill_value.device}; move them to one "
+                    "device first (`x.to_device(...)`), or name the device: device=..."
+                )
+            return _filled("full_like", x.shape, fill_value, x.dtype if dtype is None else dtype, device)
         return self._like("full", x, dtype, device, fill_value=scalar("full_like", fill_value))
 
     def linspace(
         self, start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
     ) -> Array:
-        """Return `num` numbers at equal distances from `start` to `stop`, which is the last one with `endpoint`."""
-        ends = {"start": scalar("linspace", start), "stop": scalar("linspace", stop), "num": integer("num", num)}
+        """Return `num` numbers at equal distances from `start` to `stop`, which is the last one with `endpoint`.
+
+        An array without dimensions counts as its element, which is read.
+        """
+        ends = {"start": _number("linspace", start), "stop": _number("linspace", stop), "num": integer("num", num)}
         return self._made("linspace", device, **ends, dtype=optional_dtype_name(dtype), endpoint=bool(endpoint))
 
     def ones(self, shape: int | tuple[int, ...], *, dtype: Any = None, device: Any = None) -> Array:
@@ -199,6 +224,19 @@ def _first_array(nest: Any) -> Array:
     while not isinstance(nest, Array):
         nest = next(item for item in nest if isinstance(item, Array) or _holds_array(item))
     return nest
+
+
+def _number(name: str, value: Any) -> Any:
+    """Return a scalar, or the element of an array without dimensions. Raises TypeError."""
+    return scalar(name, one_value(value, "a number", "bool int float complex") if isinstance(value, Array) else value)
+
+
+def _filled(name: str, shape: tuple[int, ...], value: Array, dtype: Any, device: Any) -> Array:
+    """Return an array with the one element of another everywhere, on its device unless another is asked for."""
+    if value.ndim:
+        raise InvalidValue(f"{name}: {value._kind.spec} is no fill value; take one element of it: x[0]")
+    value = value if device is None else value.to_device(device)
+    return run("astype", broadcast_to(value, shape), dtype=optional_dtype_name(dtype) or value._kind.spec.dtype)
 
 
 def _dtype(dtype: Any) -> str:

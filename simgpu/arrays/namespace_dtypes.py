@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simgpu.arrays.arguments import as_arrays, no_array, run
-from simgpu.arrays.arithmetic import SCALARS
+from simgpu.arrays.arithmetic import plain_scalar
 from simgpu.arrays.array import Array
 from simgpu.arrays.dtypes import KINDS, dtype_name, dtype_of
 from simgpu.errors import GraphError, InvalidValue
@@ -87,9 +87,13 @@ def isdtype(dtype: Dtype, kind: Any) -> bool:
 
 
 def result_type(*arrays_and_dtypes: Any) -> Dtype:
-    """Return the dtype in which arrays, dtypes and Python scalars meet. Raises GraphError if there is none."""
-    given = [value if value.__class__ in SCALARS else dtype_of(_name(value)).numpy for value in arrays_and_dtypes]
-    if all(value.__class__ in SCALARS for value in given):
+    """Return the dtype in which arrays, dtypes and scalars meet. Raises GraphError if there is none."""
+    scalars = [plain_scalar(value) for value in arrays_and_dtypes]
+    given = [
+        dtype_of(_name(value)).numpy if scalar is NotImplemented else scalar
+        for value, scalar in zip(arrays_and_dtypes, scalars, strict=True)
+    ]
+    if NotImplemented not in scalars:
         raise InvalidValue("result_type needs at least one array or dtype")
     try:
         return dtype_of(dtype_name(np.result_type(*given)))
