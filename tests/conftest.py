@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# With this, SciPy and scikit-learn take arrays of any library. SciPy reads it once, when it is imported.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parents[1]
