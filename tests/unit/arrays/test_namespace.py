@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simgpu.arrays import Runtime
-from simgpu.errors import DeviceNameError, GraphError, InvalidValue, MachineError, PlacementError
+from simgpu.errors import AxisError, DeviceNameError, GraphError, InvalidValue, MachineError, PlacementError
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "/job:localhost/replica:0/task:0/device:"
@@ -251,6 +251,20 @@ def test_functions_refuse_what_is_no_array(xp):
         lambda: xp.where(True, 1.0, 2.0),
     ):
         with pytest.raises(TypeError, match=r"takes arrays of this library, not \w+; make one first: xp.asarray"):
+            call()
+
+
+def test_an_axis_that_there_is_not_is_an_axis_error(xp):
+    x = xp.ones((2, 3))
+
+    for call in (
+        lambda: xp.sum(x, axis=2),
+        lambda: xp.argmax(x, axis=-3),
+        lambda: xp.concat([x, x], axis=2),
+        lambda: xp.expand_dims(x, axis=4),
+        lambda: xp.take(x, xp.asarray([0]), axis=2),
+    ):
+        with pytest.raises(AxisError, match="axis"):
             call()
 
 
