@@ -30,7 +30,8 @@ from simgpu.session import run
 from tests.unit.report.runs import small_run, starved_run
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("scenarios", "graphs", "machines", "readers", "simulation")}
+TESTED = ("scenarios", "graphs", "machines", "readers", "simulation")
+DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in TESTED}
 WORK = "\ngraph: {operations: [{name: x, op: Input, shape: [4]}, {name: y, op: Relu, inputs: [x]}]}\n"
 
 
