@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from benchmarks.comparison import peers, scaling
 from benchmarks.eager import one_operation
 from benchmarks.measuring import Figure, median_cpu_s
 from simgpu.execution import execute
@@ -120,5 +121,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Figure]]] = MappingProxyType(
         "ledger": ledger,
         "eager": one_operation,
         "large": large_graph,
+        "peers": peers,
+        "scaling": scaling,
     }
 )
