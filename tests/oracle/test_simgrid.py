@@ -12,9 +12,9 @@ import pytest
 from benchmarks.files import write_case
 from benchmarks.peers import simgrid
 from benchmarks.workloads import Case, dag, flows, ring
+from simgpu.simulation import run
 
 pytestmark = pytest.mark.slow  # it compiles a program
-running = pytest.importorskip("simgpu.simulation.running", reason="there is nothing that runs a workload yet")
 
 Ask = Callable[[Case], dict]
 
@@ -47,7 +47,7 @@ def test_fair_links_share_as_simgrid_does(ask_simgrid, case, engine):
     if engine == "compiled":
         pytest.importorskip("numba", reason="numba is not installed: pip install 'simgpu[fast]'")
     told = ask_simgrid(case)
-    ends_ps = running.run(case.workload, links="fair", engine=engine).end_ps
+    ends_ps = run(case.workload, links="fair", engine=engine).end_ps
 
     assert ends_ps.max() / 1e12 == pytest.approx(told["makespan_s"], rel=1e-9)
     assert ends_ps.mean() / 1e12 == pytest.approx(told["mean_end_s"], rel=1e-9)
