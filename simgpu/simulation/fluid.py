@@ -140,7 +140,7 @@ class Fluid:
             flow.timed_ps = -1
             return
         del self._flows[task]
-        for channel in flow.route:
+        for channel in set(flow.route):  # a route may pass a channel twice
             del self._users[channel][task]
         self._solve_later(flow.route)
         self._ended(task)

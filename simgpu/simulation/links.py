@@ -119,11 +119,11 @@ class FifoLinks:
     """One transfer at a time on a channel, in order of arrival; over several hops, store and forward.
 
     A transfer holds a channel for the channel's latency and then its bytes. A change of capacity is for those that come
-    after it.
+    after it. One without channels passes its latency, and its bytes where it has a limit, on nothing.
     """
 
     def __init__(self, clock: Clock, resources: Resources, fluid: Fluid, calls: Calls) -> None:
-        self._clock = clock
+        self._clock, self._fluid = clock, fluid
         self._start, self._ended, self._changed = calls.start, calls.ended, calls.changed
         columns = (resources.channel_per_s, resources.channel_latency_ps, resources.channel_is_fatpipe)
         self._channels = [
@@ -134,18 +134,28 @@ class FifoLinks:
 
     def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
         """Join the queue of the first channel, at which it starts; the other channels follow one by one."""
+        if not way.channels:
+            return self._begin_without_channels(task, size_bytes, way, limit_per_s)
         self._transfers[task] = _Transfer(size_bytes, way.channels, limit_per_s)
         self._arrive(task)
         return True
 
     def change_capacity(self, channel: int, per_s: int) -> None:
-        """Change what the channel has for those to come."""
+        """Change what the channel has for those to come, and for what computes there if it is a card."""
         self._channels[channel].per_s = per_s
+        self._fluid.change_capacity(channel, per_s)
 
     def ask_again(self) -> None:
         """Have all channels look again at who is next."""
         for channel in self._channels:
             self._changed(channel)
+
+    def _begin_without_channels(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+        if not self._start(task):
+            return False
+        moving_ps = -(-size_bytes * PS_PER_S // limit_per_s) if limit_per_s else 0
+        self._clock.after(way.latency_ps + moving_ps, Phase.ENDED, task, self._ended)
+        return True
 
     def _arrive(self, task: int) -> None:
         """Wait for the next channel, or end behind the last one."""

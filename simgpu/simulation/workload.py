@@ -13,16 +13,21 @@ The rules, which both engines keep to the picosecond, and to the order of what h
 * MOVE: waits for a place at each of its gates (copy engines), then pays the latency of its route, once, without using
   any bandwidth, and moves `amount` bytes: with `fair` links over all channels of its route at once, at its max-min fair
   rate, and never faster than its `rate_cap`; with `fifo` links over one channel after the other (store-and-forward),
-  each of which it holds for the channel's own latency and its bytes, in the order of (arrival, number): it starts when
-  it has the first one. It leaves its gates when it has arrived. Waiting for gates goes in the order of (time of
-  readiness, number); one that waits for another gate holds nobody up. A move without a route is in place and takes no
-  time.
+  each of which it holds for the channel's own latency (the route's is not paid) and its bytes, in the order of
+  (arrival, number): it starts when it has the first one. It leaves its gates when it has arrived. Waiting for gates
+  goes in the order of (time of readiness, number); one that waits for another gate holds nobody up. A route without
+  channels takes its latency, and the bytes their time at `rate_cap` if there is one. What passes a channel twice uses
+  it twice. A move without a route is in place: it has no gates and takes no time.
 * DELAY: takes `amount` picoseconds, on nothing.
+* A change of capacity holds at once for what moves or computes there; with `fifo` links, for the moves that come after
+  it. Of several for one channel at one time, the last in the arrays holds.
 
 At one instant, in this order, each in the order of the numbers of tasks (or of queues, channels, gates): capacities
 change; tasks are released; launches end; tasks end (parts, hops and flows, too); latencies end; then what may start
-does: moves in place and what they make ready, tasks to their queues and gates, gates, launchers, queues, pools,
-channels; then rates are solved anew. What ends at the same instant by that is followed by another such round.
+does: moves in place, those that they make ready, and so on; tasks to their queues and gates, and delays; launches to
+their launchers; gates, launchers, queues, pools, channels. What has ended by then, since it takes no time, is followed
+by another such round. When nothing else is left to do at this instant, rates are solved anew, and flows that this ends
+are followed by another round.
 """
 
 from __future__ import annotations
@@ -56,10 +61,11 @@ def _no_ints() -> Ints:
 class Resources:
     """What tasks compete for. Each array has one entry for each queue, pool, channel, route or gate.
 
-    `queue_pool`, `queue_card`, `queue_launcher` are NONE where a queue has none; it has a pool or a card, not both. The
-    card of a queue is a channel whose capacity is picoseconds of work per second: 10**12 for a whole card. The channels
-    of route r are `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of capacity:
-    at a time, to a channel. Capacities are 1 or more; that of a fat pipe holds for each flow by itself.
+    `queue_pool`, `queue_card`, `queue_launcher` are NONE where a queue has none; it has a pool or a card, not both.
+    Launchers have lower numbers than there are queues. The card of a queue is a channel whose capacity is picoseconds
+    of work per second: 10**12 for a whole card. The channels of route r are
+    `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of capacity: at a time, to a
+    channel. Capacities are 1 or more; that of a fat pipe holds for each flow by itself.
     """
 
     queue_slots: Ints = field(default_factory=_no_ints)
@@ -89,6 +95,9 @@ class Resources:
             _check_least(self, name, 0)
         _check_indices(self, "queue_pool", len(self.pool_threads))
         _check_indices(self, "queue_card", len(self.channel_per_s))
+        _check_indices(self, "queue_launcher", len(self.queue_slots))
+        _check_never("queue", (self.queue_pool != NONE) & (self.queue_card != NONE), "has both a pool and a card")
+        _check_starts("route_starts", self.route_starts, self.routes, len(self.route_channels))
         _check_indices(self, "route_channels", len(self.channel_per_s), least=0)
         _check_indices(self, "change_channel", len(self.channel_per_s), least=0)
 
@@ -125,16 +134,20 @@ class Workload:
         for name in ("amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
             if len(getattr(self, name)) != len(self.kind):
                 raise InvalidValue(f"{name} has {len(getattr(self, name))} entries for {len(self.kind)} tasks")
-        if len(self.follower_starts) != len(self.kind) + 1 or self.follower_starts[-1] != len(self.followers):
-            raise InvalidValue("follower_starts needs one entry more than there are tasks, the last len(followers)")
-        for name, least in (("kind", 0), ("amount", 0), ("parts", 1), ("release_ps", 0), ("rate_cap", 0)):
+        _check_starts("follower_starts", self.follower_starts, len(self), len(self.followers))
+        for name, least in (("amount", 0), ("parts", 1), ("release_ps", 0), ("rate_cap", 0)):
             _check_least(self, name, least)
+        _check_range("kind", self.kind, COMPUTE, DELAY + 1)
         _check_indices(self, "followers", len(self.kind), least=0)
         for gate in ("out_gate", "in_gate"):
             _check_indices(self, gate, len(self.resources.gate_places))
         is_compute = self.kind == COMPUTE
         _check_range("where of COMPUTE", self.where[is_compute], 0, len(self.resources.queue_slots))
         _check_range("where of MOVE", self.where[self.kind == MOVE], NONE, self.resources.routes)
+        has_no_route = (self.kind != MOVE) | (self.where == NONE)
+        has_gates = (self.out_gate != NONE) | (self.in_gate != NONE)
+        _check_never("task", has_gates & has_no_route, "has gates, which only a MOVE on a route has")
+        _check_never("task", has_gates & (self.out_gate == self.in_gate), "has one gate for out_gate and in_gate")
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -167,6 +180,17 @@ def _check_least(record: Any, name: str, least: int) -> None:
     if len(values) and values.min() < least:
         where = int(values.argmin())
         raise InvalidValue(f"{name}[{where}] is {values[where]}; it must be {least} or more")
+
+
+def _check_starts(name: str, starts: Ints, rows: int, end: int) -> None:
+    """Check that row r can be `[starts[r]:starts[r + 1]]` of something with an end."""
+    if len(starts) != rows + 1 or starts[0] != 0 or starts[-1] != end or (np.diff(starts) < 0).any():
+        raise InvalidValue(f"{name} must have {rows + 1} entries, from 0 up to {end}, none less than the one before it")
+
+
+def _check_never(what: str, is_wrong: NDArray[np.bool_], problem: str) -> None:
+    if is_wrong.any():
+        raise InvalidValue(f"{what} {int(is_wrong.argmax())} {problem}")
 
 
 def _check_indices(record: Any, name: str, end: int, *, least: int = NONE) -> None:
