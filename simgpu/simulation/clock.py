@@ -10,7 +10,6 @@ from collections.abc import Callable
 from enum import IntEnum
 
 import simpy
-from simpy.events import EventPriority
 
 Callback = Callable[[int], None]
 """Is called with the number that was given with it."""
@@ -26,18 +25,18 @@ class Phase(IntEnum):
     LAUNCHED = 2
     ENDED = 3
     LATENCY_OVER = 4
-    START = 5
+    START = 5  # this and the next one at the end of an instant
     SOLVE = 6
 
 
 class _Due(simpy.Event):
     """Something that is due: triggered when made, as `simpy.Timeout` is, and its own callback."""
 
-    def __init__(self, environment: simpy.Environment, call: Callback, number: int) -> None:
-        self.env = environment
-        self.callbacks = [self]
-        self._ok, self._value = True, None
+    _ok, _value = True, None  # what an event says of itself that has been triggered
+
+    def __init__(self, call: Callback, number: int) -> None:
         self.call, self.number = call, number
+        self.callbacks = [self]
 
     def __call__(self, _: simpy.Event) -> None:
         self.call(self.number)
@@ -48,6 +47,8 @@ class Clock:
 
     def __init__(self) -> None:
         self._environment = simpy.Environment(initial_time=0)
+        self._schedule = self._environment.schedule
+        self._at_end: dict[Phase, Callable[[], None]] = {}
 
     @property
     def now_ps(self) -> int:
@@ -58,10 +59,18 @@ class Clock:
         """Call back with `number` when `delay_ps` have passed, in the order of phases and numbers."""
         if delay_ps.__class__ is not int or delay_ps < 0:
             raise AssertionError(f"a delay must be an int of 0 or more picoseconds, not {delay_ps!r}")
-        environment = self._environment
-        due = _Due(environment, call, number)
-        environment.schedule(due, EventPriority((phase << _NUMBERS) + number), delay_ps)
+        self._schedule(_Due(call, number), (phase << _NUMBERS) + number, delay_ps)  # type: ignore[arg-type]
+
+    def at_end(self, phase: Phase, call: Callable[[], None]) -> None:
+        """Call back at the end of this instant, when nothing of an earlier phase is due; once for each phase."""
+        self._at_end[phase] = call
 
     def run(self) -> None:
         """Let time pass until nothing is due any more. Errors raised in callbacks come out here."""
-        self._environment.run()
+        environment, at_end = self._environment, self._at_end
+        queue, step = environment._queue, environment.step
+        while queue or at_end:
+            if at_end and not (queue and queue[0][0] == environment._now):
+                at_end.pop(min(at_end))()
+            else:
+                step()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, Protocol
 
 from simgpu.simulation.clock import Clock, Phase
 from simgpu.simulation.fluid import Fluid
 from simgpu.simulation.journal import Journal
-from simgpu.simulation.links import LINK_POLICIES, Calls, Way
+from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Way
 from simgpu.simulation.stations import Gate, Launcher, Pool, Queue, Station
 from simgpu.simulation.timeline import FINISHED, LAUNCHED, Timeline
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE, LaunchMode, LinkPolicyName, Workload
@@ -32,17 +33,6 @@ class Attendant(Protocol):
         """Note that a task has finished."""
 
 
-class NobodyAttends:
-    """Lets everything start."""
-
-    def may_start(self, task: int, now_ps: int) -> bool:
-        """Allow it."""
-        return True
-
-    def finished(self, task: int, now_ps: int) -> None:
-        """Do nothing."""
-
-
 class Engine:
     """One run of a workload."""
 
@@ -51,9 +41,10 @@ class Engine:
     ) -> None:
         self.clock = Clock()
         self.journal = Journal(self.clock, len(workload))
-        self._attendant: Attendant = attendant or NobodyAttends()
+        self._attendant = attendant
         self._tasks = _lists_of(workload)
-        self._followers = [workload.followers_of(task).tolist() for task in range(len(workload))]
+        followers, ends = workload.followers.tolist(), workload.follower_starts.tolist()
+        self._followers = [followers[start:end] for start, end in pairwise(ends)]
         self._waits_for = workload.predecessor_counts().tolist()
         self._is_async = launch == "async"
         self._ready: list[int] = []
@@ -63,7 +54,8 @@ class Engine:
         self._is_round_due = False
         self._build(_lists_of(workload.resources))
         calls = Calls(self._start, self._end, self.changed)
-        self._links = LINK_POLICIES[links](self.clock, workload.resources, self._fluid, calls)
+        moves = Moves(self._tasks.amount, self._tasks.where, self._tasks.rate_cap, self._ways)
+        self._links = LINK_POLICIES[links](self.clock, moves, workload.resources, self._fluid, calls)
         self._launch_waits_for = list(self._waits_for)
 
     def _build(self, resources: SimpleNamespace) -> None:
@@ -193,7 +185,8 @@ class Engine:
     def _end(self, task: int) -> None:
         self.journal.finished(task)
         self._leave(task)
-        self._attendant.finished(task, self.clock.now_ps)
+        if self._attendant is not None:
+            self._attendant.finished(task, self.clock.now_ps)
         launcher = self._launcher_of[task]
         for follower in self._followers[task]:
             self._wait_ended(follower, task)
@@ -207,32 +200,36 @@ class Engine:
             queue = self._queues[tasks.where[task]]
             queue.leave()
             self.changed(queue)
-        for gate in self._gates_of(task):
-            gate.free += 1
-            self.changed(gate)
+        elif self._gates:
+            for gate in self._gates_of(task):
+                gate.free += 1
+                self.changed(gate)
 
     def _gates_of(self, task: int) -> list[Gate]:
-        numbers = self._tasks.out_gate[task], self._tasks.in_gate[task]
-        return [self._gates[number] for number in numbers if number != NONE] if numbers != (NONE, NONE) else []
+        numbers = (self._tasks.out_gate[task], self._tasks.in_gate[task]) if self._gates else ()
+        return [self._gates[number] for number in numbers if number != NONE]
 
     def _have_round(self) -> None:
         """Have what may start started at the end of this instant."""
         if not self._is_round_due:
             self._is_round_due = True
-            self.clock.after(0, Phase.START, 0, self._round)
+            self.clock.at_end(Phase.START, self._round)
 
-    def _round(self, _: int) -> None:
+    def _round(self) -> None:
         """Start what may start now."""
         for task in self._ready_after_moves_in_place():
             self._submit(task)
-        launchable, self._launchable = sorted(self._launchable), []
-        for task in launchable:
+        launchable, self._launchable = self._launchable, []
+        for task in sorted(launchable):
             launcher, queue = self._launchers[self._launcher_of[task]], self._tasks.where[task]
             launcher.submit(task, self._tasks.rank[task], self._resources.queue_launch_ps[queue])
             self.changed(launcher)
         for stations in self._changed:
-            for number in sorted(stations):
-                stations.pop(number).dispatch()
+            if len(stations) == 1:
+                stations.popitem()[1].dispatch()
+            elif stations:
+                for number in sorted(stations):
+                    stations.pop(number).dispatch()
         self._is_round_due = False
         if self._ready:  # a move that was added meanwhile
             self._have_round()
@@ -262,12 +259,12 @@ class Engine:
         elif gates := self._gates_of(task):
             gates[0].submit(task, self.journal.ready_ps[task])
             self.changed(gates[0])
-        elif not (self._move(task) if tasks.kind[task] == MOVE else self._delay(task)):
+        elif not (self._links.begin(task) if tasks.kind[task] == MOVE else self._delay(task)):
             self._denied.append(task)
 
     def _start(self, task: int) -> bool:
-        """Ask the attendant; if it allows it, the task starts."""
-        if not self._attendant.may_start(task, self.clock.now_ps):
+        """Ask the attendant, if there is one; if it allows it, the task starts."""
+        if self._attendant is not None and not self._attendant.may_start(task, self.clock.now_ps):
             return False
         self.journal.started(task)
         return True
@@ -278,15 +275,11 @@ class Engine:
         full = next((gate for gate in gates if not gate.free), None)
         if full is not None:
             full.submit(task, ready_ps)
-        elif self._move(task):
+        elif self._links.begin(task):
             for gate in gates:
                 gate.free -= 1
         else:
             self._denied.append(task)
-
-    def _move(self, task: int) -> bool:
-        tasks = self._tasks
-        return self._links.begin(task, tasks.amount[task], self._ways[tasks.where[task]], tasks.rate_cap[task])
 
     def _delay(self, task: int) -> bool:
         if not self._start(task):

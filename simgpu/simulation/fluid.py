@@ -68,9 +68,19 @@ class Fluid:
             route = (*route, -1 - task)
         flow = Flow(task, amount, float(amount), route, pipes, limit_per_s, settled_ps=self._clock.now_ps)
         self._flows[task] = flow
+        users = self._users
+        is_alone = True
         for channel in route:
-            self._users.setdefault(channel, {})[task] = flow
-        self._solve_later(route)
+            others = users.get(channel)
+            if others is None:
+                users[channel] = {task: flow}
+            else:
+                is_alone = is_alone and not others
+                others[task] = flow
+        if is_alone:
+            self._solve_component([flow])
+        else:
+            self._solve_later(route)
 
     def change_capacity(self, channel: int, per_s: int) -> None:
         """Give a channel another capacity."""
@@ -83,10 +93,10 @@ class Fluid:
     def _solve_later(self, channels: Iterable[int]) -> None:
         """Have the components of channels solved at the end of this instant."""
         if not self._changed:
-            self._clock.after(0, Phase.SOLVE, 0, self._solve)
+            self._clock.at_end(Phase.SOLVE, self._solve)
         self._changed.update(channels)
 
-    def _solve(self, _: int) -> None:
+    def _solve(self) -> None:
         changed, self._changed = sorted(self._changed), set()
         seen: set[int] = set()
         for channel in changed:
@@ -112,17 +122,25 @@ class Fluid:
 
     def _solve_component(self, flows: list[Flow]) -> None:
         """Give the flows of a component new rates, and have those that are due first end then."""
-        routes = [flow.route for flow in flows]
-        capacities = {channel: self._capacity(channel) for route in routes for channel in route}
         now_ps = self._clock.now_ps
-        for flow, rate in zip(flows, max_min_rates(routes, capacities), strict=True):
+        for flow, rate in zip(flows, self._rates(flows), strict=True):
             if rate != flow.rate_per_s:
                 _change_rate(flow, rate, now_ps)
-        first_ps = min(flow.end_ps for flow in flows)
+        first_ps = flows[0].end_ps if len(flows) == 1 else min([flow.end_ps for flow in flows])
         for flow in flows:
             if flow.end_ps == first_ps != flow.timed_ps:
                 flow.timed_ps = first_ps
                 self._clock.after(first_ps - now_ps, Phase.ENDED, flow.task, self._due)
+
+    def _rates(self, flows: list[Flow]) -> list[float]:
+        """Return max-min fair rates. Where there is one channel, or one flow, they are plain to see."""
+        route, count = flows[0].route, len(flows)
+        if len(route) == 1 and (count == 1 or all(flow.route == route for flow in flows)):
+            return [self._capacity(route[0]) / count] * count
+        if count == 1:
+            return [min([self._capacity(channel) / route.count(channel) for channel in route])]
+        capacities = {channel: self._capacity(channel) for flow in flows for channel in flow.route}
+        return max_min_rates([flow.route for flow in flows], capacities)
 
     def _capacity(self, channel: int) -> float:
         if channel >= 0:
@@ -140,9 +158,11 @@ class Fluid:
             flow.timed_ps = -1
             return
         del self._flows[task]
-        for channel in set(flow.route):  # a route may pass a channel twice
-            del self._users[channel][task]
-        self._solve_later(flow.route)
+        for channel in flow.route:
+            self._users[channel].pop(task, None)  # a route may pass a channel twice
+        left = [channel for channel in flow.route if self._users[channel]]
+        if left:
+            self._solve_later(left)
         self._ended(task)
 
 

@@ -1,7 +1,6 @@
 """How transfers share the channels of a machine: one class for each policy.
 
-A policy is a `Links`: it is told way and size, and calls back when a transfer is to start, and when its last byte has
-arrived.
+A policy is a `Links`: it is told of a move, and calls back when that is to start, and when its last byte has arrived.
 """
 
 from __future__ import annotations
@@ -26,11 +25,21 @@ class Way:
     latency_ps: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The moves of a workload: for each task, its bytes, its way (a place in `ways`), and its own limit, 0 for none."""
+
+    size_bytes: Sequence[int]
+    where: Sequence[int]
+    limit_per_s: Sequence[int]
+    ways: Sequence[Way]
+
+
 class Links(Protocol):
     """Moves bytes over ways."""
 
-    def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
-        """Move bytes for a task, never faster than a limit (0: none). Returns False if it is not allowed to start."""
+    def begin(self, task: int) -> bool:
+        """Begin a move. Returns False if it is not allowed to start."""
 
     def change_capacity(self, channel: int, per_s: int) -> None:
         """Give a channel another capacity."""
@@ -51,24 +60,24 @@ class Calls:
 class FairLinks:
     """Max-min fair fluid sharing of every channel of the way at once; its latency is paid first, once."""
 
-    def __init__(self, clock: Clock, resources: Resources, fluid: Fluid, calls: Calls) -> None:
-        self._clock, self._fluid, self._start = clock, fluid, calls.start
-        self._late: dict[int, tuple[int, Way, int]] = {}
+    def __init__(self, clock: Clock, moves: Moves, resources: Resources, fluid: Fluid, calls: Calls) -> None:
+        self._clock, self._moves, self._fluid, self._start = clock, moves, fluid, calls.start
 
-    def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+    def begin(self, task: int) -> bool:
         """Let the latency pass, without using bandwidth, and then flow."""
         if not self._start(task):
             return False
-        if way.latency_ps:
-            self._late[task] = (size_bytes, way, limit_per_s)
-            self._clock.after(way.latency_ps, Phase.LATENCY_OVER, task, self._flow)
+        latency_ps = self._moves.ways[self._moves.where[task]].latency_ps
+        if latency_ps:
+            self._clock.after(latency_ps, Phase.LATENCY_OVER, task, self._flow)
         else:
-            self._fluid.begin(task, size_bytes, way.channels, limit_per_s)
+            self._flow(task)
         return True
 
     def _flow(self, task: int) -> None:
-        size_bytes, way, limit_per_s = self._late.pop(task)
-        self._fluid.begin(task, size_bytes, way.channels, limit_per_s)
+        moves = self._moves
+        channels = moves.ways[moves.where[task]].channels
+        self._fluid.begin(task, moves.size_bytes[task], channels, moves.limit_per_s[task])
 
     def change_capacity(self, channel: int, per_s: int) -> None:
         """Change the rates of the flows there, and of those that share channels with them."""
@@ -76,16 +85,6 @@ class FairLinks:
 
     def ask_again(self) -> None:
         """Do nothing: what was not allowed to start does not wait here."""
-
-
-@dataclass(slots=True, eq=False)
-class _Transfer:
-    """One that goes hop by hop. `hop` is the number of its present channel on its way."""
-
-    size_bytes: int
-    channels: Sequence[int]
-    limit_per_s: int
-    hop: int = 0
 
 
 class _Channel:
@@ -122,22 +121,24 @@ class FifoLinks:
     after it. One without channels passes its latency, and its bytes where it has a limit, on nothing.
     """
 
-    def __init__(self, clock: Clock, resources: Resources, fluid: Fluid, calls: Calls) -> None:
-        self._clock, self._fluid = clock, fluid
+    def __init__(self, clock: Clock, moves: Moves, resources: Resources, fluid: Fluid, calls: Calls) -> None:
+        self._clock, self._moves, self._fluid = clock, moves, fluid
         self._start, self._ended, self._changed = calls.start, calls.ended, calls.changed
         columns = (resources.channel_per_s, resources.channel_latency_ps, resources.channel_is_fatpipe)
         self._channels = [
             _Channel(number, per_s, latency_ps, bool(is_fatpipe), self._serve)
             for number, (per_s, latency_ps, is_fatpipe) in enumerate(zip(*(it.tolist() for it in columns), strict=True))
         ]
-        self._transfers: dict[int, _Transfer] = {}
+        self._hop: dict[int, int] = {}
+        """Task -> the place of its present channel on its way."""
 
-    def begin(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+    def begin(self, task: int) -> bool:
         """Join the queue of the first channel, at which it starts; the other channels follow one by one."""
+        way = self._moves.ways[self._moves.where[task]]
         if not way.channels:
-            return self._begin_without_channels(task, size_bytes, way, limit_per_s)
-        self._transfers[task] = _Transfer(size_bytes, way.channels, limit_per_s)
-        self._arrive(task)
+            return self._begin_without_channels(task, way.latency_ps)
+        self._hop[task] = 0
+        self._arrive(task, way)
         return True
 
     def change_capacity(self, channel: int, per_s: int) -> None:
@@ -150,44 +151,45 @@ class FifoLinks:
         for channel in self._channels:
             self._changed(channel)
 
-    def _begin_without_channels(self, task: int, size_bytes: int, way: Way, limit_per_s: int) -> bool:
+    def _begin_without_channels(self, task: int, latency_ps: int) -> bool:
         if not self._start(task):
             return False
+        size_bytes, limit_per_s = self._moves.size_bytes[task], self._moves.limit_per_s[task]
         moving_ps = -(-size_bytes * PS_PER_S // limit_per_s) if limit_per_s else 0
-        self._clock.after(way.latency_ps + moving_ps, Phase.ENDED, task, self._ended)
+        self._clock.after(latency_ps + moving_ps, Phase.ENDED, task, self._ended)
         return True
 
-    def _arrive(self, task: int) -> None:
+    def _arrive(self, task: int, way: Way) -> None:
         """Wait for the next channel, or end behind the last one."""
-        transfer = self._transfers[task]
-        if transfer.hop == len(transfer.channels):
-            del self._transfers[task]
+        hop = self._hop[task]
+        if hop == len(way.channels):
+            del self._hop[task]
             self._ended(task)
         else:
-            channel = self._channels[transfer.channels[transfer.hop]]
+            channel = self._channels[way.channels[hop]]
             channel.submit(task, self._clock.now_ps)
             self._changed(channel)
 
     def _serve(self, task: int, number: int) -> bool:
-        transfer, channel = self._transfers[task], self._channels[number]
-        if transfer.hop == 0 and not self._start(task):
+        channel, limit_per_s = self._channels[number], self._moves.limit_per_s[task]
+        if self._hop[task] == 0 and not self._start(task):
             return False
-        per_s = min(channel.per_s, transfer.limit_per_s or channel.per_s)
-        held_ps = channel.latency_ps - (-transfer.size_bytes * PS_PER_S // per_s)
+        per_s = min(channel.per_s, limit_per_s or channel.per_s)
+        held_ps = channel.latency_ps - (-self._moves.size_bytes[task] * PS_PER_S // per_s)
         self._clock.after(held_ps, Phase.ENDED, task, self._through)
         return True
 
     def _through(self, task: int) -> None:
-        transfer = self._transfers[task]
-        channel = self._channels[transfer.channels[transfer.hop]]
+        way = self._moves.ways[self._moves.where[task]]
+        channel = self._channels[way.channels[self._hop[task]]]
         if not channel.is_fatpipe:
             channel.leave()
         self._changed(channel)
-        transfer.hop += 1
-        self._arrive(task)
+        self._hop[task] += 1
+        self._arrive(task, way)
 
 
-LINK_POLICIES: Mapping[str, Callable[[Clock, Resources, Fluid, Calls], Links]] = {
+LINK_POLICIES: Mapping[str, Callable[[Clock, Moves, Resources, Fluid, Calls], Links]] = {
     "fair": FairLinks,
     "fifo": FifoLinks,
 }

@@ -16,10 +16,10 @@ def test_callbacks_come_in_the_order_of_times_phases_and_numbers_whenever_they_w
 
     for delay_ps, phase, number in (
         (7, Phase.CAPACITY, 0),
-        (3, Phase.START, 1),
+        (3, Phase.LATENCY_OVER, 1),
         (3, Phase.ENDED, 5),
         (3, Phase.ENDED, 4),
-        (0, Phase.SOLVE, 9),
+        (0, Phase.LATENCY_OVER, 9),
     ):
         clock.after(delay_ps, phase, number, see)
     clock.run()
@@ -27,19 +27,25 @@ def test_callbacks_come_in_the_order_of_times_phases_and_numbers_whenever_they_w
     assert seen == [(0, 9), (3, 4), (3, 5), (3, 1), (7, 0)]
 
 
-def test_what_a_late_phase_brings_for_an_early_one_comes_before_the_next_late_one(clock):
+def test_the_end_of_an_instant_comes_when_nothing_else_is_due_at_it_in_the_order_of_phases(clock):
     seen = []
 
-    def start(number):
-        seen.append(("start", number))
-        if number == 1:
-            clock.after(0, Phase.ENDED, 7, lambda number: seen.append(("ended", number)))
+    def start():
+        seen.append("start")
+        clock.at_end(Phase.SOLVE, lambda: seen.append("solve"))
+        if len(seen) == 2:
+            clock.after(0, Phase.ENDED, 7, ended)
 
-    clock.after(0, Phase.START, 2, start)
-    clock.after(0, Phase.START, 1, start)
+    def ended(number):
+        seen.append(f"ended {number}")
+        clock.at_end(Phase.START, start)
+        clock.at_end(Phase.START, start)  # once is enough
+
+    clock.after(5, Phase.ENDED, 3, ended)
+    clock.after(6, Phase.ENDED, 4, lambda number: seen.append("next instant"))
     clock.run()
 
-    assert seen == [("start", 1), ("ended", 7), ("start", 2)]
+    assert seen == ["ended 3", "start", "ended 7", "start", "solve", "next instant"]
 
 
 def test_time_is_exact_beyond_what_a_float_can_tell_apart(clock):
