@@ -1,4 +1,4 @@
-"""What a machine is made of: frozen records of hosts, cards, their logical slices, links and routes. No behaviour."""
+"""What a machine is made of: frozen records of hosts, cards, their logical slices, links and routes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simgpu.errors import MachineError
 from simgpu.naming import DeviceSpec
+from simgpu.units import LARGEST
 
 DeviceKind = Literal["CPU", "GPU"]
 Compute = Literal["shared", "exclusive"]
@@ -22,7 +24,8 @@ class DeviceModel:
     """A part that one can buy. `cores` are the SMs of a GPU or the cores of a host's CPUs; peaks are dense.
 
     `peak_flop_per_s` has a key for each type that the part has units for, `tensorfloat32` among them; see `peak_for`.
-    `host_link` names the link of the catalog that a GPU is made for; a CPU has none.
+    `host_link` and `gpu_link` name the links of the catalog that a GPU is made for: its slot, and its NVLink if it has
+    one on every lane. A CPU has none.
     """
 
     name: str
@@ -37,6 +40,7 @@ class DeviceModel:
     source: str
     title: str = ""
     host_link: str = ""
+    gpu_link: str = ""
 
     def peak_for(self, dtype: str) -> int:
         """Return the peak in FLOP/s for a type; a type without units of its own runs at the rate of float32."""
@@ -93,7 +97,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class LinkType:
-    """A link to buy: `host` joins GPU and host, `gpu` a GPU and the switch between GPUs, `network` hosts."""
+    """A link to buy: `host` joins GPU and host, `gpu` a GPU and others, `network` hosts.
+
+    `lanes` is how many equal ones a GPU has, which together make the bandwidth; 0: they are not counted.
+    """
 
     name: str
     kind: LinkKind
@@ -101,13 +108,15 @@ class LinkType:
     latency_ps: int
     duplex: Duplex = "full"
     source: str = ""
+    lanes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
     """A link between two nodes: physical devices or switches, by name. Latency is paid once per transfer.
 
-    The bandwidth is that of one direction if `full`, of both together if `half`, and of each flow if `fatpipe`.
+    The bandwidth is that of one direction if `full`, of both together if `half`, and of each flow if `fatpipe`. Raises
+    `MachineError` for one that cannot carry anything.
     """
 
     name: str
@@ -115,6 +124,19 @@ class LinkSpec:
     bandwidth_bytes_per_s: int
     latency_ps: int
     duplex: Duplex = "full"
+
+    def __post_init__(self) -> None:
+        _check_figure(self.name, "bandwidth_bytes_per_s", self.bandwidth_bytes_per_s, least=1)
+        _check_figure(self.name, "latency_ps", self.latency_ps, least=0)
+        if self.ends[0] == self.ends[1]:
+            raise MachineError(f"link {self.name!r} leads from {self.ends[0]} to itself; give it two ends")
+        if self.duplex not in DUPLEXES:
+            raise MachineError(f"link {self.name!r}: duplex is one of {', '.join(DUPLEXES)}, not {self.duplex!r}")
+
+
+def _check_figure(link: str, what: str, figure: object, *, least: int) -> None:
+    if isinstance(figure, bool) or not isinstance(figure, int) or not least <= figure <= LARGEST:
+        raise MachineError(f"link {link!r}: {what} is a whole number from {least} to 2**63 - 1, not {figure!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +171,14 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All the data of one machine. Each host's physical devices are its CPU, then its GPUs; hosts in order."""
+    """All the data of one machine. Each host's physical devices are its CPU, then its GPUs; hosts in order.
+
+    With an `ecmp_seed`, equally good routes are shared out among pairs of devices; None: all take the first by name.
+    """
 
     hosts: tuple[Host, ...]
     physical_devices: tuple[PhysicalDevice, ...]
     devices: tuple[LogicalDevice, ...]
     links: tuple[LinkSpec, ...]
     switches: tuple[str, ...]
+    ecmp_seed: int | None = None

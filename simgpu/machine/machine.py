@@ -53,8 +53,9 @@ class Machine:
     def from_mapping(cls, mapping: Mapping[str, object]) -> Machine:
         """Build a machine from parsed YAML.
 
-        Keys: `gpus` (one line, or a list), `host`, `hosts` (list of `job`, `task`, `gpus`, `host`), `box`, `links`
-        (`gpu`, `host`, `network`), `split`, `compute`, `inter_op_threads`, `intra_op_threads`.
+        Keys: `gpus` (one line, or a list), `host`, `hosts` (list of `count`, `job`, `task`, `gpus`, `host`), `box`,
+        `links` and `topology` (each with `gpu`, `host`, `network`), `ecmp_seed`, `split`, `compute`,
+        `inter_op_threads`, `intra_op_threads`.
         """
         return cls(mapping)
 
@@ -150,7 +151,8 @@ class Machine:
         """Return the way between two logical devices: no channel to itself, the card's memory between siblings.
 
         Else the links: avoiding stops in hosts where there is another way, then the fewest, then the least latency,
-        then the first names.
+        then the first names, or with an `ecmp_seed` a hash of it and of both devices. Raises `MachineError` if there is
+        no way.
         """
         if source == target:
             return Route((), 0)

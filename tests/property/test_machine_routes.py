@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from itertools import pairwise, permutations
+from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simgpu.errors import MachineError
@@ -34,46 +34,76 @@ def inventories(draw: st.DrawFn) -> Inventory:
     return Inventory((), tuple(physical), (), tuple(links), tuple(SWITCHES))
 
 
-def paths(inventory: Inventory, source: str, target: str, stops: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """Yield every path without a repeated node, as (links, latency, names of its channels)."""
-    between = [stop for stop in stops if stop not in (source, target)]
-    for length in range(len(between) + 1):
-        for middle in permutations(between, length):
-            yield from along(inventory, (source, *middle, target))
+Path = tuple[int, int, tuple[str, ...]]
+"""The number of links, their latency, and the names of the channels."""
 
 
-def along(inventory: Inventory, nodes: tuple[str, ...]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """Yield the best path along these nodes: on each step the least latency, then the first name."""
-    steps = []
-    for here, there in pairwise(nodes):
-        options = [
-            (
-                link.latency_ps,
-                link.name + ("" if link.duplex == "half" else (" out" if link.ends[0] == here else " in")),
-            )
-            for link in inventory.links
-            if {here, there} == {*link.ends}
-        ]
-        if not options:
-            return
-        steps.append(min(options))
-    yield len(steps), sum(latency for latency, _ in steps), tuple(name for _, name in steps)
+def paths(
+    inventory: Inventory, target: str, stops: str, nodes: tuple[str, ...], path: Path = (0, 0, ())
+) -> Iterator[Path]:
+    """Yield every way on to the target, without a repeated node, from the last of the nodes."""
+    if nodes[-1] == target:
+        yield path
+        return
+    length, latency_ps, names = path
+    for link in inventory.links:
+        for (here, there), way in ((link.ends, " out"), (link.ends[::-1], " in")):
+            if here == nodes[-1] and there not in nodes and (there in stops or there == target):
+                name = link.name + ("" if link.duplex == "half" else way)
+                further = (length + 1, latency_ps + link.latency_ps, (*names, name))
+                yield from paths(inventory, target, stops, (*nodes, there), further)
 
 
-@given(inventories(), st.sampled_from([*permutations(range(len(GPUS + CPUS)), 2)]))
-def test_a_route_is_the_best_of_all_paths(inventory, pair):
+def best_paths(inventory: Inventory, pair: tuple[int, int]) -> list[Path]:
+    """Return the paths with the fewest links, then the least latency, first names first."""
     source, target = (inventory.physical_devices[position].name for position in pair)
+    over_switches = sorted(paths(inventory, target, SWITCHES, (source,)))
+    found = over_switches or sorted(paths(inventory, target, SWITCHES + CPUS, (source,)))
+    return [path for path in found if path[:2] == found[0][:2]]
+
+
+def taken(network: Network, pair: tuple[int, int]) -> Path | None:
+    try:
+        route = network.route(*pair)
+    except MachineError:
+        return None
+    return len(route.channels), route.latency_ps, tuple(network.channels[channel].name for channel in route.channels)
+
+
+PAIRS = st.sampled_from([*permutations(range(len(GPUS + CPUS)), 2)])
+SEEDS = st.integers(0, 2**64)
+
+
+@given(inventories(), PAIRS)
+def test_a_route_is_the_best_of_all_paths(inventory, pair):
     network = Network(inventory)
-    over_switches = [*paths(inventory, source, target, SWITCHES)]
 
-    best = min(over_switches or paths(inventory, source, target, SWITCHES + CPUS), default=None)
+    best = best_paths(inventory, pair)
 
-    if best is None:
+    if best:
+        assert taken(network, pair) == best[0]
+    else:
+        source, target = (inventory.physical_devices[position].name for position in pair)
         with pytest.raises(MachineError, match=f"no link leads from {source} to {target}"):
             network.route(*pair)
-    else:
-        route = network.route(*pair)
-        assert (len(route.channels), route.latency_ps, tuple(network.channels[c].name for c in route.channels)) == best
+
+
+@given(inventories(), PAIRS, SEEDS)
+def test_a_seed_chooses_among_the_best_paths(inventory, pair, seed):
+    best = best_paths(inventory, pair)
+
+    path = taken(Network(dataclasses.replace(inventory, ecmp_seed=seed)), pair)
+
+    assert path in (best or [None])
+
+
+@given(inventories(), PAIRS, st.none() | SEEDS, st.randoms(use_true_random=False))
+def test_a_route_does_not_depend_on_the_order_in_which_links_are_given(inventory, pair, seed, random):
+    links = random.sample(inventory.links, len(inventory.links))
+    given = dataclasses.replace(inventory, ecmp_seed=seed)
+    other = dataclasses.replace(given, links=tuple(links))
+
+    assert taken(Network(given), pair) == taken(Network(other), pair)
 
 
 @given(machines(), st.data())
@@ -87,3 +117,31 @@ def test_every_pair_of_devices_has_a_route_that_is_as_long_on_the_way_back(machi
     assert bool(there.channels) == (source != target)
     assert len(set(there.channels)) == len(there.channels)
     assert machine.route(source, target) == there
+
+
+@given(machines(), st.data())
+def test_a_route_is_a_walk_over_the_links_that_ends_where_it_should_and_never_stops_in_a_gpu(machine: Machine, data):
+    source, target = (data.draw(st.integers(0, len(machine.devices) - 1)) for _ in range(2))
+    start, end = (machine.physical(index).name for index in (source, target))
+    assume(start != end)
+
+    visited = walk(machine, start, [machine.channels[c].name for c in machine.route(source, target).channels])
+
+    gpus = {device.name for device in machine.physical_devices if device.kind == "GPU"}
+    assert visited[-1] == end
+    assert len(set(visited)) == len(visited)
+    assert gpus.isdisjoint(visited[1:-1])
+
+
+def walk(machine: Machine, start: str, channels: list[str]) -> list[str]:
+    """Return the nodes along the channels, each of which must lead on from the node before."""
+    ends = {}
+    for link in machine.links:
+        one_way = (link.name + " out", link.name + " in") if link.duplex == "full" else (link.name, link.name)
+        for name, way in zip(one_way, (link.ends, link.ends[::-1]), strict=True):
+            ends.setdefault(name, set()).add(way)
+    visited = [start]
+    for channel in channels:
+        visited += [there for here, there in ends[channel] if here == visited[-1]]
+    assert len(visited) == len(channels) + 1
+    return visited
