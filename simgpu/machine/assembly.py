@@ -1,20 +1,21 @@
 """Builds the data of a machine from its blueprint: devices with their names and addresses, links and switches.
 
-Each host is a star: every GPU has its own link to the host, and one more to a switch between the GPUs where the
-blueprint has a `gpu_link`. Several hosts meet in one network switch.
+What joins the GPUs of a host, its GPUs to the host, and the hosts is for the topologies of the blueprint to say.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from simgpu.machine import catalog
 from simgpu.machine.blueprint import Blueprint, HostPlan
 from simgpu.machine.hardware import DeviceModel, Host, Inventory, LinkSpec, LinkType, PhysicalDevice, Slice
 from simgpu.machine.logical import number_devices
+from simgpu.machine.topology import Wiring
 
-_NETWORK_SWITCH = "network"
+_NETWORK, _ALL_GPUS = "network", "gpus"
 _BUSES_PER_DOMAIN, _FIRST_BUS = 240, 0x10
 
 
@@ -24,13 +25,15 @@ def assemble(plan: Blueprint) -> Inventory:
     physical_devices = tuple(
         device for position, host in enumerate(plan.hosts) for device in _physical_devices(position, host)
     )
+    wirings = [*_wirings(plan, physical_devices)]
     whole = [(Slice(device.model.memory_bytes),) for device in physical_devices]
     return Inventory(
         hosts=hosts,
         physical_devices=physical_devices,
         devices=number_devices(hosts, physical_devices, whole),
-        links=tuple(_links(plan, hosts, physical_devices)),
-        switches=tuple(_switches(plan, hosts)),
+        links=_in_order(chain.from_iterable(wiring.links for wiring in wirings), physical_devices),
+        switches=tuple(chain.from_iterable(wiring.switches for wiring in wirings)),
+        ecmp_seed=plan.ecmp_seed,
     )
 
 
@@ -65,35 +68,24 @@ def _uuid(name: str, model: DeviceModel) -> str:
     return "GPU-" + "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
 
 
-def _links(plan: Blueprint, hosts: Sequence[Host], devices: Sequence[PhysicalDevice]) -> Iterator[LinkSpec]:
+def _wirings(plan: Blueprint, devices: Sequence[PhysicalDevice]) -> Iterator[Wiring]:
+    """Yield the wiring of each host, then of what joins them."""
+    cpus = [device.name for device in devices if device.kind == "CPU"]
+    gpus: list[dict[str, LinkType]] = [{} for _ in plan.hosts]
     for device in devices:
-        host = hosts[device.host].name
         if device.kind == "GPU":
-            yield _link(plan.host_link or catalog.link(device.model.host_link), device.name, f"{host}/CPU:0")
-        if device.kind == "GPU" and plan.gpu_link and _has_switch(plan.hosts[device.host]):
-            yield _link(plan.gpu_link, device.name, f"{host}/switch")
-        if device.kind == "CPU" and len(hosts) > 1:
-            yield _link(plan.network, device.name, _NETWORK_SWITCH)
+            gpus[device.host][device.name] = plan.host_link or catalog.link(device.model.host_link)
+    for number, (cpu, slots) in enumerate(zip(cpus, gpus, strict=True)):
+        yield plan.topologies.host.wire(slots, cpu, f"host{number}")
+        if plan.gpu_link and slots and not plan.topologies.across_hosts:
+            yield plan.topologies.gpu.wire([*slots], plan.gpu_link, f"host{number}")
+    if plan.gpu_link and any(gpus) and plan.topologies.across_hosts:
+        yield plan.topologies.gpu.wire([*chain.from_iterable(gpus)], plan.gpu_link, _ALL_GPUS)
+    if len(cpus) > 1:
+        yield plan.topologies.network.wire(cpus, plan.network, _NETWORK)
 
 
-def _link(link: LinkType, end: str, other: str) -> LinkSpec:
-    """Return a link named after its first end, which has only one of this type."""
-    return LinkSpec(
-        name=f"{end} {link.name}",
-        ends=(end, other),
-        bandwidth_bytes_per_s=link.bandwidth_bytes_per_s,
-        latency_ps=link.latency_ps,
-        duplex=link.duplex,
-    )
-
-
-def _switches(plan: Blueprint, hosts: Sequence[Host]) -> Iterator[str]:
-    for host, host_plan in zip(hosts, plan.hosts, strict=True):
-        if plan.gpu_link and _has_switch(host_plan):
-            yield f"{host.name}/switch"
-    if len(hosts) > 1:
-        yield _NETWORK_SWITCH
-
-
-def _has_switch(host: HostPlan) -> bool:
-    return len(host.gpus) > 1
+def _in_order(links: Iterable[LinkSpec], devices: Sequence[PhysicalDevice]) -> tuple[LinkSpec, ...]:
+    """Return the links by the device at their first end, then those between switches."""
+    position = {device.name: number for number, device in enumerate(devices)}
+    return tuple(sorted(links, key=lambda link: position.get(link.ends[0], len(position))))

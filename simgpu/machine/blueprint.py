@@ -9,6 +9,7 @@ from simgpu.machine import catalog
 from simgpu.machine.catalog.reader import Box
 from simgpu.machine.hardware import DeviceModel, LinkType
 from simgpu.machine.refusal import MachineKeyError, Path
+from simgpu.machine.topology import PcieTree, Star, Topology
 
 MOST_DEVICES = 4096
 """The most GPUs, and the most hosts, that one machine can have."""
@@ -29,17 +30,29 @@ class HostPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Topologies:
+    """How the three kinds of links are arranged. `across_hosts` joins the GPUs of all hosts, not those of each."""
+
+    host: PcieTree = field(default_factory=PcieTree)
+    gpu: Topology = field(default_factory=lambda: Star("switch"))
+    network: Topology = field(default_factory=Star)
+    across_hosts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Blueprint:
     """A whole machine to build.
 
-    `gpu_link` joins the GPUs of a host through a switch, None: they meet in the host. `host_link` replaces the PCIe
-    slot that each card is made for. `split` and `compute` are those of `Machine.split`.
+    `gpu_link` joins GPUs, None: they meet in the host. `host_link` replaces the PCIe slot that each card is made for.
+    `split` and `compute` are those of `Machine.split`, `ecmp_seed` that of `Inventory`.
     """
 
     hosts: tuple[HostPlan, ...]
     network: LinkType
     gpu_link: LinkType | None = None
     host_link: LinkType | None = None
+    topologies: Topologies = Topologies()
+    ecmp_seed: int | None = None
     split: Mapping[object, object] = field(default_factory=dict, hash=False)
     compute: object = "shared"
 

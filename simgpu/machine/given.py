@@ -40,6 +40,20 @@ def as_count(given: object, path: Path, *, most: int, what: str) -> int:
     return given
 
 
+def as_whole(given: object, path: Path) -> int:
+    """Return a whole number from 0."""
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise MachineKeyError(f"{show(given)} is not a whole number from 0", path)
+    return given
+
+
+def as_flag(given: object, path: Path) -> bool:
+    """Return a truth value."""
+    if not isinstance(given, bool):
+        raise MachineKeyError(f"{show(given)} is neither true nor false", path)
+    return given
+
+
 def as_choice(given: object, choices: Sequence[_Choice], path: Path) -> _Choice:
     """Return one of the choices."""
     for choice in choices:

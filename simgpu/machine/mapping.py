@@ -19,17 +19,17 @@ from simgpu.machine.blueprint import (
     usual_host,
     usual_network,
 )
-from simgpu.machine.given import Given, as_amount, as_choice, as_count, as_list, as_mapping, as_text, check_keys
-from simgpu.machine.hardware import DUPLEXES, DeviceModel, LinkKind, LinkType
-from simgpu.machine.one_line import read_box, read_gpus
+from simgpu.machine.given import Given, as_count, as_list, as_mapping, as_text, as_whole, check_keys
+from simgpu.machine.hardware import DeviceModel
+from simgpu.machine.link_mapping import read_link
+from simgpu.machine.one_line import read_boxes, read_gpus
 from simgpu.machine.refusal import MachineKeyError, Path, show
-from simgpu.units import parse_duration, parse_rate
+from simgpu.machine.topology_mapping import read_topology
 
 _THREADS = ("inter_op_threads", "intra_op_threads")
-_KEYS = ("gpus", "box", "host", "hosts", "split", "compute", "links", *_THREADS)
-_HOST_KEYS = ("job", "task", "gpus", "host", *_THREADS)
+_KEYS = ("gpus", "box", "host", "hosts", "split", "compute", "links", "topology", "ecmp_seed", *_THREADS)
+_HOST_KEYS = ("count", "job", "task", "gpus", "host", *_THREADS)
 _LINK_KEYS = ("gpu", "host", "network")
-_LINK_FIGURES = ("bandwidth", "latency", "duplex")
 _JOB = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -37,15 +37,19 @@ def read_mapping(given: Given) -> Blueprint:
     """Read a machine.
 
     * `gpus`: one line, or a list of lines; `host`: a host of the catalog; or `hosts`: a list of such, each with `job`
-      (`worker`), `task` (counted up within its job), `gpus`, `host`; or `box`: a box of the catalog.
+      (`worker`), `task` (counted up within its job), `gpus`, `host`, and `count` for several alike; or `box`: a box of
+      the catalog, or several as in `4 x hgx-h100-8`.
     * `links`: `gpu`, `host` and `network`, each a link of the catalog or `{bandwidth, latency: 0, duplex: full}`.
-      A PCIe link as `gpu` means that GPUs meet in their host; any other joins them through a switch.
+      A PCIe link as `gpu` means that GPUs meet in their host; any other joins them, through a switch if not said
+      otherwise.
+    * `topology`: how links are arranged, see `topology_mapping`; `ecmp_seed`: a whole number, see `network`.
     * `inter_op_threads`, `intra_op_threads`: of each host's CPU; `split`, `compute`: as for `Machine.split`.
     """
     check_keys(given, _KEYS, ())
     plan = _plan(given)
     plan = replace(plan, hosts=tuple(_with_threads(host, given, ()) for host in plan.hosts))
     plan = _with_links(plan, as_mapping(given.get("links", {}), ("links",)))
+    plan = _with_topology(plan, given)
     split = as_mapping(given.get("split", {}), ("split",), "a mapping from devices to sizes")
     return replace(plan, split=split, compute=given.get("compute", "shared"))
 
@@ -55,7 +59,7 @@ def _plan(given: Given) -> Blueprint:
     _refuse_together(given, "box", ("gpus", "host", "hosts"))
     _refuse_together(given, "hosts", ("gpus",))
     if "box" in given:
-        return read_box(as_text(given["box"], ("box",)), ("box",))
+        return read_boxes(as_text(given["box"], ("box",)), ("box",))
     cpu = _cpu(given, ())
     if "hosts" in given:
         return _plan_hosts(given["hosts"], cpu)
@@ -73,32 +77,35 @@ def _refuse_together(given: Given, key: str, others: Sequence[str]) -> None:
 def _plan_hosts(given: object, cpu: DeviceModel | None) -> Blueprint:
     hosts: list[HostPlan] = []
     for position, entry in enumerate(as_list(given, ("hosts",))):
-        hosts.append(_host(entry, cpu, hosts, ("hosts", position)))
+        hosts += _hosts(entry, cpu, hosts, ("hosts", position))
+        check_extent(len(hosts), sum(len(host.gpus) for host in hosts), ("hosts",))
     if not hosts:
         raise MachineKeyError("a machine has at least one host; this list is empty", ("hosts",))
-    check_extent(len(hosts), sum(len(host.gpus) for host in hosts), ("hosts",))
     return Blueprint(tuple(hosts), network=usual_network())
 
 
-def _host(entry: object, cpu: DeviceModel | None, before: Sequence[HostPlan], path: Path) -> HostPlan:
+def _hosts(entry: object, cpu: DeviceModel | None, before: Sequence[HostPlan], path: Path) -> list[HostPlan]:
     given = as_mapping(entry, path)
     check_keys(given, _HOST_KEYS, path)
     job = as_text(given.get("job", "worker"), (*path, "job"))
     if not _JOB.fullmatch(job):
         raise MachineKeyError(f"{show(job)} is no job: letters, digits and _, a letter first", (*path, "job"))
-    task = _task(given, job, {host.task for host in before if host.job == job}, path)
+    tasks = _tasks(given, job, {host.task for host in before if host.job == job}, path)
     gpus = _gpus(given.get("gpus", []), (*path, "gpus"))
-    host = HostPlan(job, task, _cpu(given, path) or cpu or usual_host(gpus), gpus)
-    return _with_threads(host, given, path)
+    host = HostPlan(job, tasks[0], _cpu(given, path) or cpu or usual_host(gpus), gpus)
+    host = _with_threads(host, given, path)
+    return [replace(host, task=task) for task in tasks]
 
 
-def _task(given: Given, job: str, taken: set[int], path: Path) -> int:
-    task = given.get("task", max(taken, default=-1) + 1)
-    if isinstance(task, bool) or not isinstance(task, int) or task < 0:
-        raise MachineKeyError(f"{show(task)} is not a whole number from 0", (*path, "task"))
-    if task in taken:
-        raise MachineKeyError(f"an earlier host is task {show(task)} of job {job!r} already", (*path, "task"))
-    return task
+def _tasks(given: Given, job: str, taken: set[int], path: Path) -> range:
+    """Return the tasks of the hosts that an entry stands for."""
+    count = as_count(given.get("count", 1), (*path, "count"), most=MOST_DEVICES, what="a number of hosts")
+    first = as_whole(given.get("task", max(taken, default=-1) + 1), (*path, "task"))
+    tasks = range(first, first + count)
+    double = min(taken.intersection(tasks), default=None)
+    if double is not None:
+        raise MachineKeyError(f"an earlier host is task {show(double)} of job {job!r} already", (*path, "task"))
+    return tasks
 
 
 def _gpus(given: object, path: Path) -> tuple[DeviceModel, ...]:
@@ -130,29 +137,20 @@ def _with_threads(host: HostPlan, given: Given, path: Path) -> HostPlan:
 def _with_links(plan: Blueprint, given: Given) -> Blueprint:
     check_keys(given, _LINK_KEYS, ("links",))
     if "gpu" in given:
-        link = _link(given["gpu"], "gpu", ("gpu", "host"))
+        link = read_link(given["gpu"], ("links", "gpu"), ("gpu", "host"))
         is_fabric = link.kind == "gpu"
         plan = replace(plan, gpu_link=link if is_fabric else None, host_link=None if is_fabric else link)
     if "host" in given:
-        plan = replace(plan, host_link=_link(given["host"], "host", ("host",)))
+        plan = replace(plan, host_link=read_link(given["host"], ("links", "host"), ("host",)))
     if "network" in given:
-        plan = replace(plan, network=_link(given["network"], "network", ("network",)))
+        plan = replace(plan, network=read_link(given["network"], ("links", "network"), ("network",)))
     return plan
 
 
-def _link(given: object, kind: LinkKind, accepted: tuple[LinkKind, ...]) -> LinkType:
-    path: Path = ("links", kind)
-    if isinstance(given, str):
-        return catalog.link(given, path, kinds=accepted)
-    figures = as_mapping(given, path, f"the name of a link, or a mapping with {', '.join(_LINK_FIGURES)}")
-    check_keys(figures, _LINK_FIGURES, path)
-    if "bandwidth" not in figures:
-        raise MachineKeyError("a link needs a 'bandwidth', such as '25 GB/s'", path)
-    return LinkType(
-        name=f"custom-{kind}",
-        kind=kind,
-        bandwidth_bytes_per_s=as_amount(parse_rate, figures["bandwidth"], (*path, "bandwidth")),
-        latency_ps=as_amount(parse_duration, figures.get("latency", 0), (*path, "latency")),
-        duplex=as_choice(figures.get("duplex", "full"), DUPLEXES, (*path, "duplex")),
-        source="given with the machine",
-    )
+def _with_topology(plan: Blueprint, given: Given) -> Blueprint:
+    arranged = read_topology(as_mapping(given.get("topology", {}), ("topology",)), plan)
+    if arranged.gpu_link and not plan.gpu_link and "gpu" in as_mapping(given.get("links", {}), ("links",)):
+        reason = "over PCIe GPUs meet in their host, but 'topology' joins them"
+        raise MachineKeyError(f"{reason}; name another link, or leave this one out", ("links", "gpu"))
+    seed = as_whole(given["ecmp_seed"], ("ecmp_seed",)) if "ecmp_seed" in given else None
+    return replace(arranged, ecmp_seed=seed)

@@ -11,6 +11,7 @@ from simgpu.machine.blueprint import MOST_DEVICES, Blueprint, check_extent, plan
 from simgpu.machine.catalog.reader import generic_gpu, is_box
 from simgpu.machine.hardware import DeviceModel
 from simgpu.machine.refusal import MachineKeyError, Path, show
+from simgpu.machine.topology_mapping import read_topology
 from simgpu.units import parse_size
 
 _TERM = re.compile(r"(?:(?P<count>-?[0-9]+) *[xX\N{MULTIPLICATION SIGN}] *)?(?P<part>.*)", re.DOTALL)
@@ -32,12 +33,18 @@ def read_line(text: str, path: Path = ()) -> Blueprint:
     return plan_one_host(_gpus(terms, path))
 
 
+def read_boxes(text: str, path: Path = ()) -> Blueprint:
+    """Read one box by its name, or several, as in `4 x hgx-h100-8`."""
+    term = _term(text, path)
+    return read_box(term.part, path, count=term.count)
+
+
 def read_box(name: str, path: Path = (), *, count: int = 1) -> Blueprint:
     """Read one or several boxes by the name that the catalog has for them."""
     box = catalog.box(name, path)
     gpus = read_gpus(box.gpus)
     check_extent(box.hosts * count, box.hosts * count * len(gpus), path)
-    return plan_box(box, gpus, count)
+    return read_topology(dict(box.topology.items()), plan_box(box, gpus, count))
 
 
 def read_gpus(text: str, path: Path = ()) -> tuple[DeviceModel, ...]:

@@ -23,6 +23,8 @@ _FORMS = "a list of sizes, a number of equal parts, or a mapping with 'limits' a
 def split_inventory(inventory: Inventory, requests: Given, compute: object = "shared") -> Inventory:
     """Return the inventory with the named physical devices cut anew. Refuses limits that a card cannot hold."""
     sharing = as_choice(compute, COMPUTES, ("compute",))
+    if not requests:
+        return inventory
     names = number_physical_devices(inventory)
     slices: list[Sequence[Slice]] = [*slices_of(inventory)]
     cut_by: dict[int, object] = {}

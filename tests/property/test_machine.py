@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from simgpu.errors import SimgpuError
 from simgpu.machine import Machine, MachineKeyError, PhysicalDevice
+from simgpu.machine.topology_kinds import GPU_KINDS, HOST_KINDS, NETWORK_KINDS
 from simgpu.naming import LOCALHOST, DeviceSpec, short_name
 
 PARTS = ["t4", "l4", "h100-80g", "a100-40g", "v100-16g", "1GiB", "700MB", "generic"]
@@ -35,9 +36,36 @@ def links() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def descriptions() -> st.SearchStrategy[dict[str, Any]]:
-    host = st.fixed_dictionaries({"gpus": LINES | st.just("cpu")}, optional={"job": st.sampled_from(["ps", "worker"])})
-    return st.fixed_dictionaries({"hosts": st.lists(host, min_size=1, max_size=3), "links": links()})
+def topologies() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw topologies that fit any number of hosts, each with any number of GPUs."""
+    link = st.fixed_dictionaries({"bandwidth": st.integers(1, 10**12)}, optional={"latency": st.integers(0, 10**9)})
+    flags = st.fixed_dictionaries({}, optional={"forwards": st.booleans(), "across_hosts": st.booleans()})
+    fabrics = [{"kind": "nvswitch"}, {"kind": "nvlink-mesh"}, {"kind": "ring", "lanes": 2}]
+    networks = [{"kind": "switch"}, {"kind": "ring"}, {"kind": "ring", "forwards": False}, {"kind": "fat-tree"}]
+    networks += [{"kind": "two-level", "leaves": 1, "spines": spines, "oversubscription": 1.5} for spines in (1, 3)]
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "host": st.sampled_from([{"kind": "direct"}, {"kind": "pcie-tree", "switches": [1, 1]}]),
+            "gpu": st.builds(lambda kind, link: {**kind, "link": link}, st.sampled_from(fabrics), link)
+            | st.builds(lambda flags, link: {"kind": "ring", **flags, "link": link}, flags, link),
+            "network": st.sampled_from(networks),
+        },
+    )
+
+
+@st.composite
+def descriptions(draw: st.DrawFn) -> dict[str, Any]:
+    host = st.fixed_dictionaries(
+        {"gpus": LINES | st.just("cpu")},
+        optional={"job": st.sampled_from(["ps", "worker"]), "count": st.integers(1, 3)},
+    )
+    description = {"hosts": draw(st.lists(host, min_size=1, max_size=3)), "links": draw(links())}
+    if draw(st.booleans()):
+        description |= {"topology": draw(topologies()), "ecmp_seed": draw(st.integers(0, 9))}
+        if "gpu" in description["topology"]:
+            description["links"].pop("gpu", None)  # over PCIe there is nothing to arrange
+    return description
 
 
 @st.composite
@@ -204,10 +232,28 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = ["gpus", "box", "host", "hosts", "split", "compute", "links", "inter_op_threads", "intra_op_threads"]
+KEYS = ["gpus", "box", "host", "hosts", "split", "compute", "links", "topology", "ecmp_seed", "inter_op_threads"]
 SPLITS = st.dictionaries(st.sampled_from(["GPU:0", "CPU:0", "GPU", "/task:1/GPU:0"]) | st.text(max_size=4), JSON)
 LINKS = st.dictionaries(st.sampled_from(["gpu", "host", "network"]) | st.text(max_size=4), JSON, max_size=2)
-HOSTS = st.lists(st.dictionaries(st.sampled_from(["job", "task", "gpus", "host"]), JSON, max_size=3) | JSON, max_size=3)
+HOSTS = st.lists(
+    st.dictionaries(st.sampled_from(["job", "task", "gpus", "host", "count"]), JSON, max_size=3) | JSON, max_size=3
+)
+
+
+PLACES = {"host": HOST_KINDS, "gpu": GPU_KINDS, "network": NETWORK_KINDS}
+KINDS = sorted({name for kinds in PLACES.values() for name in kinds})
+OPTIONS = sorted({key for kinds in PLACES.values() for kind in kinds.values() for key in kind.keys} | {"link", "lnk"})
+COUNTS = st.integers(-1, 5) | st.just(10**9)
+OPTION = (
+    JSON | COUNTS | st.lists(COUNTS, max_size=3) | st.lists(st.sampled_from(["0-1", "1-0", "2-9", "0-0"]), max_size=3)
+)
+SHAPE = st.builds(
+    lambda kind, options: {"kind": kind, **options},
+    st.sampled_from(KINDS) | JSON,
+    st.dictionaries(st.sampled_from(OPTIONS), OPTION | st.sampled_from(["nvlink2", "pcie3-x16", "ib-hdr"]), max_size=4),
+)
+TOPOLOGIES = SHAPE | st.dictionaries(st.sampled_from([*PLACES, "gpus"]), SHAPE | JSON, max_size=3)
+SEVERAL = st.sampled_from(["2 x t4", "4 x a100-40g", "cpu"])
 
 
 @given(
@@ -217,6 +263,8 @@ HOSTS = st.lists(st.dictionaries(st.sampled_from(["job", "task", "gpus", "host"]
         optional=dict.fromkeys(KEYS, JSON) | {"split": JSON | SPLITS, "links": JSON | LINKS, "hosts": JSON | HOSTS},
     )
     | st.builds(lambda split, links: {"gpus": "2 x t4", "split": split, "links": links}, SPLITS, LINKS)
+    | st.builds(lambda gpus, topology: {"gpus": gpus, "topology": topology}, SEVERAL, TOPOLOGIES)
+    | st.builds(lambda gpus, topology: {"hosts": [{"gpus": gpus}] * 4, "topology": topology}, SEVERAL, TOPOLOGIES)
 )
 def test_any_mapping_is_a_machine_or_is_refused_with_a_path_that_leads_into_it(description):
     result = machine_or_refusal(description)

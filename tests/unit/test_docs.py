@@ -13,7 +13,9 @@ import pytest
 from simgpu import cli
 from simgpu.cli import entry
 from simgpu.kernels import KERNEL_SETS
-from simgpu.machine.mapping import _HOST_KEYS, _KEYS, _LINK_FIGURES, _LINK_KEYS
+from simgpu.machine.link_mapping import LINK_FIGURES
+from simgpu.machine.mapping import _HOST_KEYS, _KEYS, _LINK_KEYS
+from simgpu.machine.topology_kinds import GPU_KINDS, HOST_KINDS, NETWORK_KINDS
 from simgpu.report import result_json
 from simgpu.scenario import scenario_from_text
 from simgpu.scenario.schema import (
@@ -108,7 +110,9 @@ def test_every_key_of_a_scenario_is_documented():
 
 
 def test_every_key_of_a_machine_is_documented():
-    keys = {*_KEYS, *_HOST_KEYS, *_LINK_KEYS, *_LINK_FIGURES}
+    keys = {*_KEYS, *_HOST_KEYS, *_LINK_KEYS, *LINK_FIGURES, "link", "across_hosts"}
+    for kinds in (HOST_KINDS, GPU_KINDS, NETWORK_KINDS):
+        keys |= {*kinds, *(key for kind in kinds.values() for key in kind.keys)}
 
     assert sorted(keys - code_names(DOCS["machines"])) == []
 

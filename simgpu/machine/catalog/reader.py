@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
@@ -19,7 +19,10 @@ _Entry = TypeVar("_Entry")
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A whole system. Its hosts are alike, each with `gpus` in the one-line form; no `gpu_link` is `""`."""
+    """A whole system. Its hosts are alike, each with `gpus` in the one-line form; no `gpu_link` is `""`.
+
+    `topology` is that of the mapping form of a machine.
+    """
 
     name: str
     title: str
@@ -29,6 +32,7 @@ class Box:
     gpu_link: str
     network: str
     source: str
+    topology: Mapping[LinkKind, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
 
 def parts() -> tuple[DeviceModel | LinkType, ...]:
@@ -120,6 +124,7 @@ def _model(name: str, kind: DeviceKind, table: Mapping[str, Any]) -> DeviceModel
         source=table["source"],
         title=table["title"],
         host_link=table.get("host_link", ""),
+        gpu_link=table.get("gpu_link", ""),
     )
 
 
@@ -130,4 +135,5 @@ def _link(name: str, table: Mapping[str, Any]) -> LinkType:
         bandwidth_bytes_per_s=parse_rate(table["bandwidth"]),
         latency_ps=parse_duration(table["latency"]),
         source=table["source"],
+        lanes=table.get("lanes", 0),
     )

@@ -16,7 +16,8 @@ def test_the_catalog_has_these_parts():
         *("h100-80g", "h100-pcie-80g", "h200-141g", "a100-40g", "a100-80g", "a100-pcie-40g", "a100-pcie-80g"),
         *("v100-16g", "v100-32g", "t4", "l4", "l40s", "rtx4090", "generic"),
         *("cpu-2s-8480", "cpu-2s-7742", "cpu-2s-2698", "cpu-2c"),
-        *("pcie3-x16", "pcie4-x16", "pcie5-x16", "nvlink2", "nvlink3", "nvlink4", "ib-hdr", "ib-ndr", "eth-100g"),
+        *("pcie3-x16", "pcie4-x16", "pcie5-x16", "nvlink2", "nvlink3", "nvlink4"),
+        *("ib-edr", "ib-hdr", "ib-ndr", "eth-100g"),
     ]
 
 
@@ -83,6 +84,7 @@ def test_a_type_without_units_of_its_own_runs_at_the_rate_of_float32():
         ("nvlink2", 150_000_000_000),
         ("nvlink3", 300_000_000_000),
         ("nvlink4", 450_000_000_000),
+        ("ib-edr", 12_500_000_000),
         ("ib-hdr", 25_000_000_000),
         ("ib-ndr", 50_000_000_000),
         ("eth-100g", 12_500_000_000),

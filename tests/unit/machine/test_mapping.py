@@ -102,7 +102,7 @@ def test_a_pcie_link_between_gpus_takes_the_fabric_of_a_box_away():
         ({}, "a machine needs one of 'gpus', 'host', 'hosts', 'box'; here are []", ()),
         ({"gpu": "t4"}, "gpu: unknown key 'gpu'; did you mean 'gpus'?", ("gpu",)),
         ({"gpus": "t4", 1: 2}, '["1"]: unknown key 1; known are gpus, box, host, hosts, split, compute, links, '
-         "inter_op_threads, intra_op_threads", ("1",)),
+         "topology, ecmp_seed, inter_op_threads, intra_op_threads", ("1",)),
         ({"gpus": "t5"}, "gpus: the catalog has no GPU named 't5'; did you mean 't4'?", ("gpus",)),
         ({"gpus": ["t4", "2 y l4"]}, None, ("gpus", 1)),
         ({"gpus": ["t4", 3]}, "gpus[1]: 3 is not text", ("gpus", 1)),
@@ -130,7 +130,7 @@ def test_a_pcie_link_between_gpus_takes_the_fabric_of_a_box_away():
         ({"gpus": "t4", "links": {"gpu": "nvlink5"}}, "links.gpu: the catalog has no gpu or host link named 'nvlink5'; "
          "did you mean 'nvlink4' or 'nvlink3' or 'nvlink2'?", ("links", "gpu")),
         ({"gpus": "t4", "links": {"network": "nvlink4"}}, "links.network: the catalog has no network link named "
-         "'nvlink4'; known are ib-hdr, ib-ndr, eth-100g", ("links", "network")),
+         "'nvlink4'; known are ib-edr, ib-hdr, ib-ndr, eth-100g", ("links", "network")),
         ({"gpus": "t4", "links": {"gpu": 5}}, "links.gpu: 5 is not the name of a link, or a mapping with bandwidth, "
          "latency, duplex", ("links", "gpu")),
         ({"gpus": "t4", "links": {"gpu": {"latency": 1}}}, "links.gpu: a link needs a 'bandwidth', such as '25 GB/s'",
