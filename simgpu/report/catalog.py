@@ -8,6 +8,7 @@ from rich.table import Table
 
 from simgpu.machine import DeviceModel, LinkType, Machine
 from simgpu.machine.catalog import Box, boxes, parts
+from simgpu.machine.topology_kinds import KINDS
 from simgpu.report.machine_report import describe_machine
 from simgpu.report.tables import Part, table
 from simgpu.units import short_duration, short_flops, short_rate, short_size
@@ -38,10 +39,16 @@ def catalog_tables() -> list[Part]:
         "",
         "Boxes",
         table(("Name", "What it is"), [(box.name, box.title) for box in boxes()]),
+        "",
+        "Topologies",
+        table(
+            ("Kind", "Of links between", "What it is"),
+            [(name, _ENDS[place], kind.title) for place, kinds in KINDS.items() for name, kind in kinds.items()],
+        ),
     ]
 
 
-_ENDS = {"host": "GPU and host", "gpu": "GPU and switch", "network": "host and switch"}
+_ENDS = {"host": "GPU and host", "gpu": "GPUs", "network": "hosts"}
 
 
 def _models(models: list[DeviceModel]) -> Table:
@@ -73,6 +80,7 @@ def describe_box(box: Box) -> list[Part]:
         ("GPUs of each host", box.gpus),
         ("link between GPUs", box.gpu_link or "none: they meet in the host"),
         ("network", box.network),
+        *(("topology", f"{shape['kind']} between {_ENDS[place]}") for place, shape in box.topology.items()),
         ("source", box.source),
     ]
     return [box.name, _figures(rows), *describe_machine(Machine(box.name))]
@@ -92,6 +100,8 @@ def _model_rows(model: DeviceModel) -> _Rows:
         rows.append(("launch overhead", _duration(model.launch_overhead_ps)))
         rows.append(("copy engines", str(model.copy_engines)))
         rows.append(("link to the host", model.host_link))
+    if model.gpu_link:
+        rows.append(("link between GPUs", model.gpu_link))
     if model.compute_capability is not None:
         rows.append(("compute capability", ".".join(map(str, model.compute_capability))))
     return [*rows, ("source", model.source)]
@@ -103,6 +113,7 @@ def _link_rows(link: LinkType) -> _Rows:
         ("bandwidth, one way" if link.duplex == "full" else "bandwidth", _rate(link.bandwidth_bytes_per_s)),
         ("latency", _duration(link.latency_ps)),
         ("duplex", link.duplex),
+        *([("lanes of a GPU", str(link.lanes))] if link.lanes else []),
         ("source", link.source),
     ]
 

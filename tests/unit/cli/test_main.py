@@ -155,7 +155,7 @@ def test_machines_lists_the_catalog_and_shows_one_entry(simgpu):
     everything, part, box = simgpu("machines"), simgpu("machines", "T4"), simgpu("machines", "t4-4")
 
     assert (everything[0], part[0], box[0]) == (0, 0, 0)
-    assert "| hgx-h100-8    | 8 x H100 SXM behind NVSwitch       |" in everything[1]
+    assert "| hgx-h100-8    | 8 x H100 SXM behind NVSwitch                                     |" in everything[1]
     assert "| memory bandwidth          | 320 GB/s" in part[1]
     assert "| source                    | NVIDIA" in part[1]
     assert "host0/GPU:3 pcie3-x16" in box[1]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from simgpu.machine.catalog import boxes, parts
+from simgpu.machine.topology_kinds import KINDS
 from simgpu.report import catalog_tables, describe_box, describe_part, placement_report, run_report
 from simgpu.report.summary import transfers
 from simgpu.trace import Agreement, DeviceSummary, Span, Trace
@@ -156,6 +157,29 @@ def test_the_catalog_lists_every_part_and_box():
     assert [
         name for name in [*(part.name for part in parts()), *(box.name for box in boxes())] if name not in text
     ] == []
+
+
+def test_the_catalog_lists_every_kind_of_topology():
+    text = shown(catalog_tables())
+
+    assert "| nvlink-mesh  | GPUs             | a link between any two GPUs " in text
+    assert [name for kinds in KINDS.values() for name in kinds if f"| {name} " not in text] == []
+
+
+def test_a_link_is_shown_with_its_lanes_and_a_card_with_its_nvlink():
+    a100, t4, nvlink3 = (part for part in parts() if part.name in ("a100-40g", "t4", "nvlink3"))
+
+    assert "| lanes of a GPU     | 12 " in shown(describe_part(nvlink3))
+    assert "| link between GPUs         | nvlink3 " in shown(describe_part(a100))
+    assert "link between GPUs" not in shown(describe_part(t4))
+
+
+def test_a_box_is_shown_with_its_topologies():
+    text = shown(describe_box(next(box for box in boxes() if box.name == "dgx-1-v100")))
+
+    assert "| topology          | pcie-tree between GPU and host " in text
+    assert "| topology          | nvlink-pairs between GPUs " in text
+    assert "| GPU - GPU |    12 | GPU:0 - GPU:5 | 4 links | 15.75 GB/s |    4 us |" in text
 
 
 def test_a_part_is_shown_with_every_figure_and_its_source():
