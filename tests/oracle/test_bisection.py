@@ -15,7 +15,10 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
+from simgpu.graph import GraphBuilder, TensorSpec
 from simgpu.machine import Machine
+from simgpu.placement import place
+from simgpu.simulation import simulate
 
 UNIT = 10**8
 EACH = {"bandwidth": "8 GB/s"}
@@ -124,6 +127,24 @@ def test_the_gpus_of_a_pcie_switch_share_its_uplink():
     assert flow(machine, ["host0/CPU:0"], [cards[0], cards[4]]) == 2 * pcie4
     assert flow(machine, cards[:4], cards[4:]) == pcie4
     assert flow(machine, cards[:2], cards[2:4]) == 2 * pcie4
+
+
+def copies_ps(targets: Sequence[int]) -> int:
+    """Simulate copies of 100 MB from the host to some of four T4 behind two PCIe switches, which answer with 4 B."""
+    builder = GraphBuilder()
+    given = builder.add("Input", [], name="x", outputs=[TensorSpec((25_000_000,), "float32")], device="/cpu:0")
+    for target in targets:
+        work = {"name": f"y{target}", "attributes": {"duration_ps": 0}, "device": f"/gpu:{target}"}
+        builder.fetch(*builder.add("Work", given, outputs=[TensorSpec((1,), "float32")], **work))
+    machine = Machine({"gpus": "4 x t4", "topology": {"kind": "pcie-tree", "switches": 2}})
+    return simulate(place(builder.build(), machine), links="fair").makespan_ps
+
+
+def test_copies_over_one_uplink_take_as_long_as_one_after_the_other():
+    alone, sharing, apart = copies_ps([0]), copies_ps([0, 1]), copies_ps([0, 2])
+
+    assert apart == alone
+    assert sharing - alone == (10**8 + 4) * 10**12 // 15_750_000_000, "100 MB there, 4 B back, over PCIe 3"
 
 
 @pytest.mark.parametrize("seed", range(5))
