@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from simgpu.report.tables import fitted
 from simgpu.session import OnProgress
 
 _WIDTH_OF_FILES = 160
@@ -29,14 +30,14 @@ class _Console(Console):
 
 
 def show(parts: Iterable[Table | str]) -> None:
-    """Print tables, and lines that are never wrapped."""
+    """Print tables, cut to the width of a terminal, and lines that are never wrapped."""
     is_terminal = sys.stdout.isatty()
     console = _Console(file=sys.stdout, width=None if is_terminal else _WIDTH_OF_FILES, highlight=False)
     for part in parts:
         if isinstance(part, str):
             console.print(part, soft_wrap=True, markup=False, emoji=False)
         else:
-            console.print(part)
+            console.print(*fitted(part, console.width))
 
 
 @contextmanager

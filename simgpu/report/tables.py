@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from rich.box import ASCII2
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
 from rich.text import Text
 
 from simgpu.naming import short_name
@@ -14,7 +16,8 @@ from simgpu.report.summary import DeviceRow, placement_counts
 from simgpu.units import short_size
 
 _HASH_DIGITS = 12
-
+_SHORTEST_TEXT = 16
+"""Characters. What is longer may be folded into lines where a table is too wide; numbers and names never are."""
 
 Part = Table | str
 """A report is a list of tables and of lines of text."""
@@ -22,12 +25,48 @@ Part = Table | str
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> Table:
     """Return a table; the columns named in `right` are aligned to the right. Cells are shown as they are."""
+    lines, right = [*rows], {*right}
     made = Table(box=ASCII2, header_style="bold")
-    right = set(right)
+    for place, column in enumerate(columns):
+        is_short = max((len(line[place]) for line in lines), default=0) <= _SHORTEST_TEXT
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column in right or is_short)
+    for line in lines:
+        made.add_row(*map(Text, line))
+    return made
+
+
+def fitted(whole: Table, width: int) -> list[Table]:
+    """Return a table, or, where it is wider than a terminal, several below each other, each with the first column."""
+    if _least_width(whole.columns) <= width:
+        return [whole]
+    first, *others = whole.columns
+    groups = [[first]]
+    for column in others:
+        if len(groups[-1]) > 1 and _least_width([*groups[-1], column]) > width:
+            groups.append([first])
+        groups[-1].append(column)
+    return [_of_columns(group, width) for group in groups]
+
+
+def _least_width(columns: Sequence[Column]) -> int:
+    """Return the width that columns need together, with a line and a space on each side of each."""
+    return 1 + sum(3 + _least_width_of_cells(column) for column in columns)
+
+
+def _least_width_of_cells(column: Column) -> int:
+    title = cell_len(str(column.header))
+    longest = max(title, *(cell_len(str(cell)) for cell in column.cells), 0)
+    return longest if column.no_wrap else min(longest, max(_SHORTEST_TEXT, title))
+
+
+def _of_columns(columns: Sequence[Column], width: int) -> Table:
+    fits = _least_width(columns) <= width  # if not, everything is folded
+    made = Table(box=ASCII2, header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*map(Text, row))
+        made.add_column(column.header, justify=column.justify, overflow="fold", no_wrap=column.no_wrap and fits)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        made.add_row(*cells)
     return made
 
 
