@@ -6,7 +6,12 @@ reader expects. A message is one paragraph: who, what was asked, what was there,
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, field
+from typing import Any
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 60
 
 
 class SimgpuError(Exception):
@@ -15,6 +20,15 @@ class SimgpuError(Exception):
 
 class InvalidValue(SimgpuError, ValueError):
     """A size, rate, duration or option that cannot be meant."""
+
+
+def check_type(value: object, kind: Any, what: str, wanted: str) -> None:
+    """Refuse an argument of a wrong type: `placement=3 is not a Placement; give what `place` returns`.
+
+    `what` is the name of the argument, `wanted` what it must be, and how to have one. Raises InvalidValue.
+    """
+    if not isinstance(value, kind):
+        raise InvalidValue(f"{what}={_SHOWN.repr(value)} is not {wanted}")
 
 
 class DeviceNameError(SimgpuError, ValueError):
@@ -66,7 +80,16 @@ class CardsError(SimgpuError, RuntimeError):
 
 
 class PlacementError(SimgpuError, ValueError):
-    """A placement request that cannot be met (TensorFlow: InvalidArgumentError)."""
+    """A placement request that cannot be met (TensorFlow: InvalidArgumentError).
+
+    `operation` names the operation that asks for it, `rule` is the position of the rule that does, among those given;
+    None where it is no matter of one.
+    """
+
+    def __init__(self, message: str, *, operation: str | None = None, rule: int | None = None) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.rule = rule
 
 
 class ExecutionError(SimgpuError, RuntimeError):

@@ -62,7 +62,9 @@ def candidates(problem: Problem, groups: Groups, devices: Devices, index: int) -
     if not group.candidates:
         group.candidates = _allowed(group, devices, soft=problem.soft)
     if not group.candidates:
-        raise PlacementError(_refusal(problem, groups, devices, index))
+        asked = problem.graph.data.names[index]
+        refused = _refusal(problem, groups, devices, index)
+        raise PlacementError(refused, operation=asked, rule=problem.requests[index].rule)
     return group.candidates
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from simgpu.errors import PlacementError
+from simgpu.errors import PlacementError, check_type
 from simgpu.graph import Graph
 from simgpu.kernels import kernel_set
 from simgpu.machine import Machine, parse_machine
@@ -32,7 +32,9 @@ def place(
 
     Raises PlacementError, in words, for what cannot be met, and InvalidValue for a kernel set that there is not.
     """
-    if policy not in POLICIES:
+    check_type(graph, Graph, "graph", "a Graph; give what `read_onnx` or `GraphBuilder.build` returns")
+    check_type(soft, bool, "soft", "a bool; give True or False")
+    if not isinstance(policy, str) or policy not in POLICIES:
         raise PlacementError(f"there is no placement policy {policy!r}; choose {', '.join(POLICIES)}")
     problem = Problem(graph, parse_machine(machine), kernel_set(kernels), requests_of(graph, rules), soft)
     return POLICIES[policy](problem)

@@ -76,18 +76,20 @@ class Groups:
         """Join the ends of an edge that carries a variable. The variable's device wins over the reader's request."""
         given, taken = self.of(source), self.of(reader)
         if not are_compatible(given.resource, taken.resource):
-            raise PlacementError(
-                f"operation {self._name(reader)} uses variables that were asked for on different devices, "
-                f"{given.resource} and {taken.resource}; ask for one device for all of them"
+            raise self._refusal(
+                reader,
+                f"uses variables that were asked for on different devices, {given.resource} and {taken.resource}; ask "
+                "for one device for all of them",
             )
         if not are_compatible(given.requested, taken.requested):
             taken.requested = specialise(given.requested, taken.resource)
         try:
             self._join(source, reader)
         except Conflict as conflict:
-            raise PlacementError(
-                f"operation {self._name(reader)} must be on the device of the variable that it takes from "
-                f"{self._name(source)}, but that cannot be: {conflict}; ask for one device, or give way"
+            raise self._refusal(
+                reader,
+                f"must be on the device of the variable that it takes from {self._name(source)}, but that cannot be: "
+                f"{conflict}; choose another kernel set",
             ) from None
 
     def _colocate(self, index: int, other: int) -> None:
@@ -95,9 +97,10 @@ class Groups:
             self._join(index, other)
         except Conflict as conflict:
             if not self.problem.soft:
-                raise PlacementError(
-                    f"operation {self._name(index)} is to be colocated with {self._name(other)}, but that cannot be: "
-                    f"{conflict}; drop the colocation, or allow it to be ignored: soft=True"
+                raise self._refusal(
+                    index,
+                    f"is to be colocated with {self._name(other)}, but that cannot be: {conflict}; drop the "
+                    "colocation, or allow it to be ignored: soft=True",
                 ) from None
 
     def _join(self, one: int, other: int) -> None:
@@ -116,6 +119,10 @@ class Groups:
         group.requested, group.resource, group.kinds = requested, resource, kinds
         self.parents[lost] = kept
         self.ranks[kept] += self.ranks[first] == self.ranks[second]
+
+    def _refusal(self, index: int, reason: str) -> PlacementError:
+        name, rule = self.problem.graph.data.names[index], self.problem.requests[index].rule
+        return PlacementError(f"operation {self._name(index)} {reason}", operation=name, rule=rule)
 
     def _name(self, index: int) -> str:
         data = self.problem.graph.data

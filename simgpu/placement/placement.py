@@ -70,10 +70,14 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The device asked for an operation, and who asks: `requested`, or a rule. An empty spec asks for nothing."""
+    """The device asked for an operation, and who asks: `requested`, or a rule. An empty spec asks for nothing.
+
+    `rule` is the position of that rule among those given.
+    """
 
     spec: DeviceSpec
     source: str
+    rule: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

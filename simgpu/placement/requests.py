@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simgpu.errors import PlacementError
@@ -28,23 +28,32 @@ class Rule:
     match: str
     device: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.match, str):
+            raise PlacementError(f"a rule matches names, such as 'conv*', not {self.match!r:.60}")
+        DeviceSpec.parse(self.device)  # raises for what is no name
+
 
 def requests_of(graph: Graph, rules: Sequence[Rule | Mapping[str, str]]) -> tuple[Request, ...]:
     """Return the request for each operation. Where several rules match one, the last counts.
 
     Raises PlacementError for a rule that matches nothing, DeviceNameError for a device that is not a name.
     """
-    chosen: dict[int, Rule] = {}
-    for rule in map(_as_rule, rules):
-        chosen.update(dict.fromkeys(_matches(graph, rule), rule))
-    devices = graph.data.devices
-    return tuple(_request(device, chosen.get(index)) for index, device in enumerate(devices))
+    if isinstance(rules, str | Mapping | Rule) or not isinstance(rules, Iterable):
+        raise PlacementError(f"rules are given as a list: got {rules!r:.60}; put it in brackets")
+    known = [_as_rule(rule) for rule in rules]
+    chosen: dict[int, int] = {}
+    for position, rule in enumerate(known):
+        chosen.update(dict.fromkeys(_matches(graph, rule, position), position))
+    return tuple(_request(device, chosen.get(index), known) for index, device in enumerate(graph.data.devices))
 
 
-def _request(device: str, rule: Rule | None) -> Request:
-    if rule is None:
+def _request(device: str, position: int | None, rules: Sequence[Rule]) -> Request:
+    if position is None:
         return Request(_spec(DeviceSpec.parse(device)), "requested") if device else _NOTHING
-    return Request(_spec(DeviceSpec.parse(device).merged(DeviceSpec.parse(rule.device))), f"rule {rule.match}")
+    rule = rules[position]
+    spec = DeviceSpec.parse(device).merged(DeviceSpec.parse(rule.device))
+    return Request(_spec(spec), f"rule {rule.match}", position)
 
 
 def _spec(spec: DeviceSpec) -> DeviceSpec:
@@ -55,8 +64,7 @@ def _spec(spec: DeviceSpec) -> DeviceSpec:
 _NOTHING = Request(ANYWHERE, "")
 
 
-def _matches(graph: Graph, rule: Rule) -> list[int]:
-    DeviceSpec.parse(rule.device)
+def _matches(graph: Graph, rule: Rule, position: int) -> list[int]:
     pattern = re.compile(fnmatch.translate(rule.match))
     names = graph.data.names
     found = [index for index, name in enumerate(names) if pattern.match(name)]
@@ -65,7 +73,8 @@ def _matches(graph: Graph, rule: Rule) -> list[int]:
     nearest = difflib.get_close_matches(rule.match, names[:NEAREST_AMONG], n=3, cutoff=0.3) or names[:3]
     there = f"nearest are {', '.join(map(repr, nearest))}" if nearest else "the graph is empty"
     raise PlacementError(
-        f"the rule for {rule.match!r} (device {rule.device!r}) matches none of {len(names)} operations; {there}"
+        f"the rule for {rule.match!r} (device {rule.device!r}) matches none of {len(names)} operations; {there}",
+        rule=position,
     )
 
 
@@ -73,5 +82,5 @@ def _as_rule(rule: Rule | Mapping[str, str]) -> Rule:
     if isinstance(rule, Rule):
         return rule
     if not isinstance(rule, Mapping) or set(rule) != {"match", "device"}:
-        raise PlacementError(f"a rule has the keys 'match' and 'device': got {rule!r}")
+        raise PlacementError(f"a rule has the keys 'match' and 'device': got {rule!r:.80}")
     return Rule(match=rule["match"], device=rule["device"])

@@ -1,6 +1,7 @@
 """Scenarios: one experiment each, from a file to frozen data."""
 
 from simgpu.scenario.inline import InlineGraph, InlineOperation
+from simgpu.scenario.locating import located
 from simgpu.scenario.reading import load_scenario, scenario_from_text
 from simgpu.scenario.scenario import (
     ExecutionOptions,
@@ -25,5 +26,6 @@ __all__ = [
     "Scenario",
     "Simulation",
     "load_scenario",
+    "located",
     "scenario_from_text",
 ]

@@ -57,7 +57,8 @@ def load_scenario(path: str | os.PathLike[str]) -> Scenario:
 
     Paths inside the file are relative to it.
     """
-    name = os.fspath(path)
+    if not isinstance(path, str | os.PathLike) or isinstance(name := os.fspath(path), bytes):
+        raise ScenarioError(f"a scenario is read from a path, not from {show(path)}; give the name of a file")
     try:
         with open(name, "rb") as file:
             data = file.read(LARGEST_FILE_BYTES + 1)
@@ -115,6 +116,7 @@ class _Reading:
             simulation=self._simulation(section.simulation, machine),
             execution=ExecutionOptions(storage=section.execution.storage),
             seed=section.seed,
+            document=self.document,
         )
 
     def _machine(self, given: object, path: Path) -> Machine:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from simgpu.machine import Machine
 from simgpu.scenario.inline import InlineGraph
+from simgpu.scenario.yaml_file import Document
 from simgpu.simulation import SimulationOptions
 
 Weights = Literal["given", "random"]
@@ -81,6 +82,7 @@ class Scenario:
     """Hardware, work, and how to place, simulate and execute it. All randomness comes from `seed`.
 
     `environment` says, for reports, what environment variables changed about the machines; empty if nothing.
+    `document` is the file that it was read from, for errors that come up later; it is no part of the experiment.
     """
 
     machine: Machine
@@ -92,3 +94,4 @@ class Scenario:
     execution: ExecutionOptions = ExecutionOptions()
     seed: int = 0
     environment: str = ""
+    document: Document | None = field(default=None, compare=False, repr=False)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory
+from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory, PlacementError, check_type
 from simgpu.execution import execute
 from simgpu.graph import Graph
-from simgpu.placement import Placement, place
+from simgpu.placement import Placement, Rule, place
 from simgpu.readers import pipeline, read_onnx, read_partitioning, read_pipedream, read_profile
 from simgpu.scenario import (
     InlineGraph,
@@ -22,6 +22,7 @@ from simgpu.scenario import (
     PipedreamModel,
     Scenario,
     Simulation,
+    located,
 )
 from simgpu.session.computer import available_bytes, most_bytes, needed_bytes
 from simgpu.session.feeds import feeds_that_fit
@@ -51,6 +52,13 @@ def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress 
     memory for is not executed: if the simulation ran out of memory, that is the result; else ExecutionError. Raises
     whatever reading, placing and running raise otherwise.
     """
+    check_type(scenario, Scenario, "scenario", "a Scenario; give what `load_scenario` returns")
+    check_type(
+        on_progress,
+        Callable | None,
+        "on_progress",
+        "a function of what is done, steps done, and all steps",
+    )
     if engine not in ENGINES:
         raise InvalidValue(f"engine={engine!r} is not an engine; choose one of {', '.join(ENGINES)}")
     placement = place_scenario(scenario)
@@ -114,16 +122,21 @@ def _compare(predicted: _Outcome, executed: _Outcome) -> Agreement:
 
 
 def place_scenario(scenario: Scenario) -> Placement:
-    """Read the work of a scenario and place it."""
-    options = scenario.placement
-    return place(
-        read_graph(scenario),
-        scenario.machine,
-        policy=options.policy,
-        kernels=options.kernels,
-        soft=options.soft,
-        rules=[{"match": match, "device": device} for match, device in options.rules],
-    )
+    """Read the work of a scenario and place it. A PlacementError names the place in the scenario's file, if any."""
+    options, graph = scenario.placement, read_graph(scenario)
+    try:
+        return place(
+            graph,
+            scenario.machine,
+            policy=options.policy,
+            kernels=options.kernels,
+            soft=options.soft,
+            rules=[Rule(match, device) for match, device in options.rules],
+        )
+    except PlacementError as error:
+        if scenario.document is None:
+            raise
+        raise located(error, scenario, scenario.document) from error
 
 
 def read_graph(scenario: Scenario) -> Graph:

@@ -64,8 +64,10 @@ def test_soft_placement_falls_back_and_hard_placement_refuses(simgpu, file):
     assert soft[0] == 0
     assert "| GPU:0  | soft: GPU:7 does not exist |" in soft[1]
     assert (hard[0], hard[1]) == (2, "")
-    assert hard[2].startswith("simgpu: error: operation 'z'")
-    assert hard[2].count("\n") == 1
+    assert hard[2] == (
+        f"simgpu: error: {file}:8:48: graph.operations[3].device: operation 'z' (Relu) asks for /device:GPU:7; there "
+        "is no such device, the machine has CPU:0, GPU:0, GPU:1; name one of these, or allow another device: --soft\n"
+    )
 
 
 def test_decisions_are_listed_on_request(simgpu, file):
@@ -202,6 +204,18 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize(("columns", "count"), [(60, 3), (80, 3), (200, 2)])
+def test_tables_are_cut_to_fit_the_terminal(file, monkeypatch, columns, count):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout", terminal := Terminal())
+
+    assert cli.main(["run", str(file), "--engine", "simulate"]) == 0
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    tables = [line for line in plain.splitlines() if line[:1] in ("|", "+")]
+    assert max(map(len, tables)) <= columns
+    assert sum(line.startswith("| Device ") for line in tables) == count
 
 
 @pytest.mark.parametrize(("variable", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])

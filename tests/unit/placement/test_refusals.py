@@ -7,9 +7,11 @@ import re
 import pytest
 
 from simgpu.errors import DeviceNameError, InvalidValue, PlacementError
+from simgpu.kernels.kernel import in_device_memory
 from simgpu.machine import Machine
 from simgpu.placement import POLICIES, Problem, place
 from simgpu.placement.requests import requests_of
+from tests.messages import exactly
 from tests.unit.placement.graphs import TWO_GPUS, TWO_HOSTS, graph_of
 
 
@@ -125,12 +127,36 @@ def test_an_operation_without_any_kernel_is_refused():
     )
 
 
+def test_a_variable_and_its_reader_need_kernels_on_one_kind_of_device():
+    class OneKindEach:
+        name = "one kind each"
+
+        def find(self, operation, kind):
+            return in_device_memory(kind, 1, 1) if (kind == "GPU") == (operation.type == "VarHandleOp") else None
+
+        def missing(self, operation, kind):
+            return operation.type
+
+    graph = graph_of("v = VarHandleOp : r", "u = Use v :")
+    problem = Problem(graph, TWO_GPUS, OneKindEach(), requests_of(graph, ()), soft=True)
+
+    with pytest.raises(PlacementError) as caught:
+        POLICIES["tensorflow"](problem)
+    assert str(caught.value) == (
+        "operation 'u' (Use) must be on the device of the variable that it takes from 'v' (VarHandleOp), but that "
+        "cannot be: no kind of device has kernels for both (GPU; CPU); choose another kernel set"
+    )
+
+
 def test_a_policy_that_there_is_not_is_refused_with_those_that_there_are():
     assert refusal(graph_of(), policy="fastest") == "there is no placement policy 'fastest'; choose tensorflow"
 
 
 def test_a_kernel_set_that_there_is_not_is_refused():
-    with pytest.raises(InvalidValue, match="no kernel set 'cuda'"):
+    with pytest.raises(
+        InvalidValue,
+        match=exactly("there is no kernel set 'cuda'; choose float-only, tensorflow, tensorflow-plugin, all"),
+    ):
         place(graph_of(), TWO_GPUS, kernels="cuda")
 
 
@@ -149,4 +175,4 @@ def test_a_rule_with_a_bad_device_is_refused_even_if_it_matches_nothing():
 
 @pytest.mark.parametrize("rule", [{"match": "x"}, {"match": "x", "device": "/gpu", "soft": True}, "x"])
 def test_a_rule_of_another_form_is_refused(rule):
-    assert refusal(graph_of("x = Exp : f"), rules=[rule]).startswith("a rule has the keys 'match' and 'device': got ")
+    assert refusal(graph_of("x = Exp : f"), rules=[rule]) == f"a rule has the keys 'match' and 'device': got {rule!r}"

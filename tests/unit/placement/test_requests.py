@@ -26,8 +26,8 @@ def test_the_last_rule_that_matches_counts_alone():
     requests = requests_of(graph, [Rule("*", "/gpu:1"), {"match": "b", "device": "/cpu"}])
 
     assert requests == (
-        Request(DeviceSpec(device_type="GPU", device_index=1), "rule *"),
-        Request(DeviceSpec(device_type="CPU"), "rule b"),
+        Request(DeviceSpec(device_type="GPU", device_index=1), "rule *", 0),
+        Request(DeviceSpec(device_type="CPU"), "rule b", 1),
     )
 
 
