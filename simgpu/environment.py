@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simgpu.cards import SharedCards, runtime_directory
-from simgpu.errors import InvalidValue
-from simgpu.machine import Machine
+from simgpu.errors import InvalidValue, check_type
+from simgpu.machine import Machine, parse_machine
 from simgpu.units import MiB
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -35,14 +35,16 @@ class DefaultSettings:
     reserve_bytes: int | None
 
 
-def visible_machine(machine: Machine, environment: Mapping[str, str] | None = None) -> Machine:
+def visible_machine(machine: Machine | str, environment: Mapping[str, str] | None = None) -> Machine:
     """Return a machine as a CUDA program sees it that is started in this environment.
 
     `CUDA_VISIBLE_DEVICES` and `CUDA_DEVICE_ORDER` hide and renumber the GPUs of every host, as the driver does (see
     `Machine.visible`). With neither set, the machine stays as it was described. Without `environment`, it is that of
-    this process.
+    this process. The machine may be given by its one-line form.
     """
+    machine = parse_machine(machine)
     environment = os.environ if environment is None else environment
+    check_type(environment, Mapping, "environment", "a mapping of variables; leave it out for those of this process")
     if VISIBLE not in environment and ORDER not in environment:
         return machine
     return machine.visible(environment.get(VISIBLE), environment.get(ORDER))

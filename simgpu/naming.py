@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simgpu.errors import DeviceNameError, DeviceScopeError
+from simgpu.errors import DeviceNameError, DeviceScopeError, check_type
 
 SHORT_TYPES = frozenset({"CPU", "GPU", "TPU", "CUSTOM", "EPU"})
 """Types that may be written without `device:`, in any case: `gpu:0`. Others need the long form, `device:XPU:0`."""
@@ -91,6 +91,7 @@ class DeviceSpec:
 
     def merged(self, inner: DeviceSpec) -> DeviceSpec:
         """Return this spec with what `inner` sets replaced: `/gpu:3` merged with `/cpu` is `/device:CPU:3`."""
+        check_type(inner, DeviceSpec, "inner", "a DeviceSpec; read one from its name: DeviceSpec.parse('/gpu:0')")
         return DeviceSpec(
             self.job if inner.job is None else inner.job,
             self.replica if inner.replica is None else inner.replica,

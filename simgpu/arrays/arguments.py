@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 from simgpu.arrays.arithmetic import plain_scalar
 from simgpu.arrays.array import Array
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
+from simgpu.kernels import rule
 
 
 def run(type: str, *inputs: Any, **attributes: Any) -> Array:
@@ -45,9 +47,40 @@ def no_scalar(name: str, value: Any) -> TypeError:
     return TypeError(f"{name} takes a number here, not {value.__class__.__name__}; {hint}")
 
 
-def scalar(name: str, value: Any, *, none: bool = False) -> Any:
-    """Return a scalar as exactly bool, int, float or complex; with `none` also None. Raises TypeError."""
+def check_call(type: Any, inputs: Any, attributes: Any) -> None:
+    """Refuse a call of an operation that is not known, on what are no arrays, or with attributes that have no hash."""
+    rule(type)
+    check_type(attributes, Mapping, f"{type}: attributes", "a mapping; give their values by their names")
+    as_arrays(type, *several(type, inputs, fewest=0))
+    for name, value in attributes.items():
+        try:
+            hash(value)
+        except TypeError:
+            raise InvalidValue(f"{type}: {name}={value!r:.60} has no hash; give a tuple in place of a list") from None
+
+
+def several(name: str, arrays: Any, *, fewest: int = 1) -> tuple[Any, ...]:
+    """Return what is given as one list of arrays. Raises TypeError for no list, InvalidValue for an empty one."""
+    try:
+        found = tuple(arrays)
+    except TypeError:
+        raise TypeError(f"{name} takes a list of arrays, not {arrays.__class__.__name__}") from None
+    if len(found) < fewest:
+        raise InvalidValue(f"{name} takes a list of arrays, and this one is empty; give it one at least")
+    return found
+
+
+def scalar(name: str, value: Any, *, none: bool = False, array: bool = False) -> Any:
+    """Return a scalar as exactly bool, int, float or complex; with `none` also None. Raises TypeError.
+
+    `array` tells whether an array could stand there as well.
+    """
     found = value if value is None and none else plain_scalar(value)
+    if found is NotImplemented and array:
+        raise TypeError(
+            f"{name} takes a bool, int, float or complex, or an array of this library, and not "
+            f"{value.__class__.__name__}"
+        )
     if found is NotImplemented:
         raise no_scalar(name, value)
     return found

@@ -95,7 +95,8 @@ class Config:
 
         Logical devices are numbered from 0. Cards keep their order: a list in another order is refused.
         """
-        chosen = [devices] if isinstance(devices, PhysicalDevice | str) else list(devices)
+        is_one = isinstance(devices, PhysicalDevice | str) or not isinstance(devices, Iterable)
+        chosen: list[PhysicalDevice] = [devices] if is_one else list(devices)  # type: ignore[list-item, arg-type]
         for device in chosen:
             self._check(device)
             if device_type is not None and device.device_type != device_type:
@@ -116,7 +117,7 @@ class Config:
         self, device: PhysicalDevice, logical_devices: Sequence[Configuration]
     ) -> None:
         """Cut a physical device into logical ones. Parts of a GPU need a limit each, parts of the CPU have none."""
-        parts = tuple(logical_devices)
+        parts = tuple(logical_devices) if isinstance(logical_devices, Iterable) else (logical_devices,)
         model = self._runtime.described.physical_devices[self._positions[self._check(device)]].model
         check_parts(device, parts, model.memory_bytes)
         if self._parts.get(device) != parts:
@@ -166,7 +167,7 @@ class Config:
 
         The default is 0: nothing but this program's tensors is on a simulated card.
         """
-        value: Reserve = "tensorflow" if reserve == "tensorflow" else parse_size(reserve)
+        value: Reserve = "tensorflow" if reserve == "tensorflow" else parse_size(reserve, what="memory reserve")
         if value != self._reserve:
             self._check_unused("memory reserve")
             self._reserve = value
@@ -190,7 +191,7 @@ class Config:
         `silent_for_int32`: int32 is copied, all else an error.
         """
         policy = "silent" if device_policy is None else device_policy
-        if policy not in POLICIES:
+        if not isinstance(policy, str) or policy not in POLICIES:
             raise InvalidValue(f"device_policy={device_policy!r} is not one of {', '.join(POLICIES)}")
         self._runtime.rules, self._runtime.observers = rules_for(policy, self._runtime.rules, self._runtime.observers)
 

@@ -43,7 +43,7 @@ def limit_bytes(configuration: LogicalDeviceConfiguration, device: PhysicalDevic
     """Return the limit of a part of a GPU in bytes. Raises InvalidValue for what cannot be meant."""
     limit = configuration.memory_limit
     if isinstance(limit, str):
-        size = parse_size(limit)
+        size = parse_size(limit, what=f"{device.name}: memory_limit")
     elif type(limit) is int:
         size = limit * MiB
     else:

@@ -9,6 +9,7 @@ import numpy as np
 
 from simgpu.arrays.array import Array
 from simgpu.arrays.deciding import CONSTANT
+from simgpu.arrays.dtypes import dtype_name
 from simgpu.arrays.runtime import Runtime
 from simgpu.errors import InvalidValue
 from simgpu.graph import Data, TensorSpec
@@ -18,7 +19,7 @@ _FROM_PYTHON = {"float64": "float32", "int64": "int32"}
 """Python's numbers become the dtypes on the right, as in TensorFlow; integers only where they fit."""
 
 
-def make_constant(runtime: Runtime, value: Any, dtype: str | None, *, owner: str = "constant") -> Array:
+def make_constant(runtime: Runtime, value: Any, dtype: Any, *, owner: str = "constant") -> Array:
     """Return an array of the caller's values, where scopes and kernels put it. See `simgpu.constant`."""
     return place_values(runtime, *host_values(value, dtype), owner=owner)
 
@@ -37,22 +38,32 @@ def place_values(runtime: Runtime, values: np.ndarray[Any, Any], name: str, *, o
     return made
 
 
-def host_values(value: Any, dtype: str | None) -> tuple[np.ndarray[Any, Any], str]:
+def host_values(value: Any, dtype: Any) -> tuple[np.ndarray[Any, Any], str]:
     """Return the caller's values as a NumPy array, and the name of their dtype.
 
     Without `dtype`, Python's floats are float32 and its ints int32 (int64 where they do not fit); NumPy's values keep
     theirs. Raises InvalidValue for what is no array of numbers, bools or strings.
     """
+    dtype = given_dtype(dtype)
     try:
         values = np.asarray(value)
     except ValueError as error:
         raise InvalidValue(f"a constant is one value or a regular nest of lists: {error}") from error
-    if values.dtype.kind in "USO" and (dtype or "string") == "string":
+    if values.dtype.kind in "USO" and dtype in (None, "string"):
         return _strings(values), "string"
-    name = dtype or (values.dtype.name if isinstance(value, np.ndarray | np.generic) else _default(values))
+    name = (
+        dtype
+        if dtype is not None
+        else (values.dtype.name if isinstance(value, np.ndarray | np.generic) else _default(values))
+    )
     if values.dtype.kind in "USO" or (values.dtype.kind == "f" and np.dtype(array_dtype(name)).kind in "iub"):
         raise InvalidValue(f"a constant of dtype {name} cannot be made of {values.dtype} values: {value!r:.60}")
     return values.astype(array_dtype(name), copy=False), name
+
+
+def given_dtype(dtype: Any) -> str | None:
+    """Return the name of a dtype: a name, a dtype of the namespace or of NumPy, or None. Raises InvalidValue."""
+    return dtype if isinstance(dtype, str | None) else dtype_name(dtype)
 
 
 def _default(values: np.ndarray[Any, Any]) -> str:

@@ -11,9 +11,13 @@ from simgpu.arrays.recording import Recording
 from simgpu.arrays.runtime import Runtime
 from simgpu.arrays.scopes import DeviceScope
 from simgpu.environment import default_settings, visible_machine
+from simgpu.errors import check_type
 
 if TYPE_CHECKING:
     from simgpu.arrays.array import Array
+
+RUNTIME_WANTED = "a Runtime; make one: Runtime('2 x 4GiB'), or leave it out for the current one"
+"""What is said of an argument that is no Runtime."""
 
 _lock = Lock()
 _default: Runtime | None = None
@@ -35,6 +39,9 @@ def default_runtime() -> Runtime:
 def set_default_runtime(runtime: Runtime | None) -> Runtime | None:
     """Make a runtime the default one, or let the next use make one (None). Returns what was; it is not closed."""
     global _default
+    check_type(
+        runtime, Runtime | None, "runtime", "a Runtime; make one: Runtime('2 x 4GiB'), or give None for a new one"
+    )
     with _lock:
         before, _default = _default, runtime
         return before
@@ -45,6 +52,14 @@ def current_runtime() -> Runtime:
     return entered_runtime() or default_runtime()
 
 
+def chosen_runtime(runtime: Runtime | None) -> Runtime:
+    """Return the runtime that a caller gives, or the current one for None. Raises InvalidValue for anything else."""
+    if runtime is None:
+        return current_runtime()
+    check_type(runtime, Runtime, "runtime", RUNTIME_WANTED)
+    return runtime
+
+
 def device(name: object) -> DeviceScope:
     """Return a scope in which operations are asked to be on a device: `with sg.device("/gpu:1"):`.
 
@@ -53,17 +68,18 @@ def device(name: object) -> DeviceScope:
     return current_runtime().device(name)
 
 
-def constant(value: Any, dtype: str | None = None, *, runtime: Runtime | None = None) -> Array:
+def constant(value: Any, dtype: Any = None, *, runtime: Runtime | None = None) -> Array:
     """Return an array of the caller's values on the device that scopes and kernels give it.
 
-    Python's floats become float32 and its ints int32, as in TensorFlow; NumPy's values keep their dtype.
+    Python's floats become float32 and its ints int32, as in TensorFlow; NumPy's values keep their dtype. `dtype` is a
+    name, or a dtype of the namespace or of NumPy.
     """
-    return make_constant(runtime or current_runtime(), value, dtype)
+    return make_constant(chosen_runtime(runtime), value, dtype)
 
 
 def record(runtime: Runtime | None = None) -> Recording:
     """Return a recording of what runs inside it, on a runtime or the current one: `with sg.record() as program:`."""
-    return (runtime or current_runtime()).record()
+    return chosen_runtime(runtime).record()
 
 
 def _new_default() -> Runtime:

@@ -91,7 +91,7 @@ def imported(source: Any, *, copy: bool | None) -> np.ndarray[Any, Any]:
     if copy is False:
         raise BufferError("memory of another library does not lie on a logical device; allow a copy")
     if not hasattr(source, "__dlpack__"):
-        raise AttributeError(f"a {source.__class__.__name__} has no __dlpack__; use asarray for what is no array")
+        raise AttributeError(f"{source.__class__.__name__} has no __dlpack__; use asarray for what is no array")
     found = np.from_dlpack(source)
     dtype_name(found.dtype)  # raises for what arrays cannot hold
     return found

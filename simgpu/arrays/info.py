@@ -48,8 +48,8 @@ class Info:
     def dtypes(self, *, device: Any = None, kind: str | tuple[str, ...] | None = None) -> dict[str, Any]:
         """Return the standard's dtypes by name, all or those of some kinds: the same on every device."""
         self._check(device)
-        kinds = (kind,) if isinstance(kind, str) else kind
-        unknown = [one for one in kinds or () if one not in KINDS]
+        kinds = kind if kind is None or isinstance(kind, tuple | list) else (kind,)
+        unknown = [one for one in kinds or () if one not in [*KINDS]]
         if unknown:
             raise InvalidValue(f"there is no kind of dtypes {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
         wanted = STANDARD if kinds is None else [name for name in STANDARD if any(name in KINDS[one] for one in kinds)]

@@ -83,6 +83,9 @@ class Extension(SimpleNamespace):
         super().__init__(**functions)
         self.__name__ = name
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the array API standard has no {name!r} in {vars(self).get('__name__')}")
+
     def __repr__(self) -> str:
         return f"<namespace {self.__name__}>"
 

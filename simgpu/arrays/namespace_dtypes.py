@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simgpu.arrays.arguments import as_arrays, no_array, run
+from simgpu.arrays.arguments import as_arrays, run
 from simgpu.arrays.arithmetic import plain_scalar
 from simgpu.arrays.array import Array
 from simgpu.arrays.dtypes import KINDS, dtype_name, dtype_of
@@ -107,7 +107,9 @@ def _name(value: Any) -> str:
     try:
         return dtype_name(value)
     except InvalidValue:
-        raise no_array("a function of dtypes", value) from None
+        raise TypeError(
+            f"{value!r:.60} is neither an array nor a dtype; take one of the namespace, such as xp.float32"
+        ) from None
 
 
 def _ml_finfo(dtype: Dtype) -> Any:

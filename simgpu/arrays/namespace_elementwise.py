@@ -84,8 +84,11 @@ _BINARY = {
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
     """Bring each element between `min` and `max`: arrays, scalars, or None for no bound. The dtype stays that of x."""
     bounds = [bound for bound in (min, max) if isinstance(bound, Array)]
-    low, high = ("array" if isinstance(bound, Array) else scalar("clip", bound, none=True) for bound in (min, max))
-    return run("clip", x, *bounds, min=low, max=high)
+    return run("clip", x, *bounds, min=_bound(min), max=_bound(max))
+
+
+def _bound(value: Any) -> Any:
+    return "array" if isinstance(value, Array) else scalar("clip", value, none=True, array=True)
 
 
 def real(x: Array, /) -> Array:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from simgpu.arrays.arguments import as_arrays, axes, integer, integers, no_array, run, run_many, scalar
+from simgpu.arrays.arguments import as_arrays, axes, integer, integers, run, run_many, scalar
 from simgpu.arrays.array import Array
 from simgpu.arrays.dtypes import optional_dtype_name
 from simgpu.arrays.views import matrices_transposed
+from simgpu.errors import InvalidValue
 
 
 class EigResult(NamedTuple):
@@ -184,9 +185,9 @@ def _with_tolerance(type: str, x: Array, rtol: Any) -> Array:
         return run(type, x)
     if isinstance(rtol, Array):
         return run(type, x, rtol)
-    number = scalar(type, rtol)
+    number = scalar(type, rtol, array=True)
     if isinstance(number, complex):
-        raise no_array(type, rtol)
+        raise InvalidValue(f"{type}: a tolerance is real, and this is {rtol!r}")
     return run(type, x, rtol=float(number))
 
 

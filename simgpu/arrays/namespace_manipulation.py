@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simgpu.arrays.arguments import as_arrays, axes, axis_or_none, integer, integers, run, run_many
+from simgpu.arrays.arguments import as_arrays, axes, axis_or_none, integer, integers, run, run_many, several
 from simgpu.arrays.array import Array
 from simgpu.arrays.views import view
 from simgpu.errors import GraphError, InvalidValue
@@ -25,6 +25,9 @@ def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
 
     None is a length that is not known: it stays unless it meets a known one above 1.
     """
+    for shape in shapes:
+        if not isinstance(shape, tuple | list):
+            raise InvalidValue(f"broadcast_shapes takes shapes, such as (2, 3), not {shape!r:.60}")
     rank = max(map(len, shapes), default=0)
     aligned = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     return tuple(functools.reduce(functools.partial(_stretched, shapes), dims) for dims in zip(*aligned, strict=True))
@@ -49,7 +52,7 @@ def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
 
 def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     """Join arrays along an axis that they have; with None, their elements one after the other."""
-    return run("concat", *arrays, axis=axis_or_none(axis))
+    return run("concat", *several("concat", arrays), axis=axis_or_none(axis))
 
 
 def expand_dims(x: Array, /, axis: int | tuple[int, ...]) -> Array:
@@ -118,7 +121,7 @@ def squeeze(x: Array, /, axis: int | tuple[int, ...]) -> Array:
 
 def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
     """Join arrays of one shape along a new axis."""
-    return run("stack", *arrays, axis=integer("axis", axis))
+    return run("stack", *several("stack", arrays), axis=integer("axis", axis))
 
 
 def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:

@@ -110,7 +110,7 @@ def searchsorted(
     if isinstance(x2, Array):
         inputs.append(x2)
     else:
-        attributes["scalar"] = scalar("searchsorted", x2)
+        attributes["scalar"] = scalar("searchsorted", x2, array=True)
     if sorter is not None:
         inputs.append(sorter)
         attributes["sorter"] = True
@@ -122,12 +122,12 @@ def where(condition: Array, x1: Any, x2: Any, /) -> Array:
     if isinstance(x1, Array) and isinstance(x2, Array):
         return run("where", condition, x1, x2)
     if isinstance(x1, Array):
-        return run("where", condition, x1, scalar=scalar("where", x2), side="right")
+        return run("where", condition, x1, scalar=scalar("where", x2, array=True), side="right")
     if not isinstance(x2, Array):
         if not isinstance(condition, Array):
             raise no_array("where", condition)
-        x2 = condition.__array_namespace__().asarray(scalar("where", x2), device=condition.device)
-    return run("where", condition, x2, scalar=scalar("where", x1), side="left")
+        x2 = condition.__array_namespace__().asarray(scalar("where", x2, array=True), device=condition.device)
+    return run("where", condition, x2, scalar=scalar("where", x1, array=True), side="left")
 
 
 def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Array:
@@ -135,8 +135,8 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Array:
     if isinstance(x1, Array) and isinstance(x2, Array):
         return run("isin", x1, x2, invert=bool(invert))
     if isinstance(x1, Array):
-        return run("isin", x1, scalar=scalar("isin", x2), side="right", invert=bool(invert))
-    return run("isin", x2, scalar=scalar("isin", x1), side="left", invert=bool(invert))
+        return run("isin", x1, scalar=scalar("isin", x2, array=True), side="right", invert=bool(invert))
+    return run("isin", x2, scalar=scalar("isin", x1, array=True), side="left", invert=bool(invert))
 
 
 def unique_all(x: Array, /) -> UniqueAllResult:

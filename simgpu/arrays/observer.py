@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from simgpu.memory import Block
 
@@ -22,6 +22,7 @@ class MemoryObserver(Protocol):
         """Note that memory of a device came back."""
 
 
+@runtime_checkable
 class Observer(MemoryObserver, Protocol):
     """Is called on the thread on which something happens, after it has; times are of `time.perf_counter_ns`."""
 

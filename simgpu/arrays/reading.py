@@ -27,7 +27,10 @@ def one_value(array: Array, wanted: str, kinds: str) -> Any:
     if isinstance(found, TensorSpec):
         raise TypeError(f"this {spec} cannot become {wanted}: the storage `shape` holds no values")
     if _KINDS.get(found.dtype.kind) not in kinds.split():
-        raise TypeError(f"{spec} cannot become {wanted}")
+        advice = (
+            "take xp.real or xp.imag of it" if spec.dtype.startswith("complex") else "cast it: xp.astype(x, xp.int64)"
+        )
+        raise TypeError(f"{spec} cannot become {wanted}; {advice}")
     return found.item()
 
 

@@ -18,16 +18,16 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from simgpu.arrays.array import Array
 from simgpu.arrays.recorded import Computed, Copied, Entry, Fed, Granted, Returned, Seen, Viewed
 from simgpu.arrays.recorded_trace import RecordedTrace
 from simgpu.arrays.versions import Versions, name_of
-from simgpu.errors import GraphError, InvalidValue
+from simgpu.errors import GraphError, InvalidValue, check_type
 from simgpu.graph import Constant, Data, Graph, Initializer, Tensor, TensorSpec
 from simgpu.memory import Block
 from simgpu.trace import Span, Trace
 
 if TYPE_CHECKING:
-    from simgpu.arrays.array import Array
     from simgpu.arrays.deciding import Decision
     from simgpu.arrays.rules import Rules
     from simgpu.arrays.runtime import Runtime
@@ -121,6 +121,7 @@ class Recording:
         took no part in it.
         """
         for array in arrays:
+            check_type(array, Array, "fetch", "an array; of a variable, give its `array`")
             array.check_live()
             if array._kind.runtime is not self._runtime:
                 raise InvalidValue(f"this {array._kind.spec} is of another runtime than what was recorded")

@@ -14,6 +14,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from simgpu.arrays.arguments import check_call
 from simgpu.arrays.array import Array
 from simgpu.arrays.config import Config
 from simgpu.arrays.current import enter_runtime, leave_runtime
@@ -28,13 +29,13 @@ from simgpu.arrays.starting import Started, release_all, start
 from simgpu.arrays.steps import Step
 from simgpu.cards import SharedCards
 from simgpu.environment import shared_cards
-from simgpu.errors import InvalidValue, RuntimeClosedError
+from simgpu.errors import InvalidValue, RuntimeClosedError, check_type
 from simgpu.graph import TensorSpec
 from simgpu.kernels import kernel_set
 from simgpu.machine import Machine
 from simgpu.memory import MemoryStatistics
 from simgpu.naming import DeviceSpec
-from simgpu.storage import STORAGES, Storage
+from simgpu.storage import Storage, storage_named
 
 if TYPE_CHECKING:
     from simgpu.arrays.namespace import Namespace
@@ -71,9 +72,11 @@ class Runtime:
         share: bool | SharedCards = False,
     ) -> None:
         kernel_set(kernels)  # raises for a name that there is not
+        check_type(soft, bool, "soft", "a bool; give True or False")
+        check_type(share, bool | SharedCards, "share", "True, False, or a SharedCards")
         self.described = machine if isinstance(machine, Machine) else Machine(machine)
         self._rules = Rules(kernels=kernels, mixed=_one_of("mixed", mixed, ("copy", "raise")))
-        self.storage = STORAGES[_one_of("storage", storage, STORAGES)]() if isinstance(storage, str) else storage
+        self.storage = storage_named(storage)
         self.scopes = ScopeStack(self.described.devices[0].spec)
         self.observers: tuple[Observer, ...] = ()
         self.is_closed = False
@@ -187,6 +190,7 @@ class Runtime:
 
     def watch(self, observer: Observer) -> None:
         """Tell an observer of everything that happens here, and of all memory that is alive. Starts the runtime."""
+        check_type(observer, Observer, "observer", "an observer; give an object with all methods of an Observer")
         for memory in self.memories:
             memory.watch(observer)
         with self._starting:
@@ -235,9 +239,14 @@ class Runtime:
         self, type: str, inputs: Sequence[Array], attributes: Mapping[str, Any], rules: Rules | None = None
     ) -> tuple[Sequence[Array], Plan]:
         """Return what `apply` would do, and the inputs, copied to where it reads them."""
-        named = tuple([(name, value, value.__class__) for name, value in attributes.items()]) if attributes else ()
-        key = (type, self.scopes.current(), named, rules, *[array._kind for array in inputs])
-        plan = self._plans.get(key) or self._new_plan(key, type, inputs, attributes)
+        try:
+            named = tuple([(name, value, value.__class__) for name, value in attributes.items()]) if attributes else ()
+            key = (type, self.scopes.current(), named, rules, *[array._kind for array in inputs])
+            plan = self._plans.get(key)
+        except (AttributeError, TypeError):
+            check_call(type, inputs, attributes)
+            raise
+        plan = plan or self._new_plan(key, type, inputs, attributes)
         for array in inputs:
             if array._data is None:
                 array.check_live()
@@ -285,6 +294,7 @@ class Runtime:
     def _new_plan(
         self, key: tuple[Hashable, ...], type: str, inputs: Sequence[Array], attributes: Mapping[str, Any]
     ) -> Plan:
+        check_call(type, inputs, attributes)
         if self.is_closed:
             raise RuntimeClosedError(f"{type}: this runtime is closed; make a new one")
         plans, placed = self._plans, self._placed

@@ -9,13 +9,13 @@ from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from simgpu.arrays.array import Array
-from simgpu.arrays.default import current_runtime
+from simgpu.arrays.default import RUNTIME_WANTED, current_runtime
 from simgpu.arrays.nests import form_of, mapped
 from simgpu.arrays.runtime import Runtime
 from simgpu.arrays.symbols import Tracer
 from simgpu.arrays.traced import Trace, trace_of
 from simgpu.arrays.variable import Variable
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.graph import Graph
 
 P = ParamSpec("P")
@@ -31,10 +31,12 @@ class Function(Generic[P, R]):
     """
 
     def __init__(self, function: Callable[P, R], runtime: Runtime | None = None) -> None:
+        check_type(function, Callable, "function", "a function; decorate one: @simgpu.function")
+        check_type(runtime, Runtime | None, "runtime", RUNTIME_WANTED)
         functools.update_wrapper(self, function)
         self._function = function
         self._runtime = runtime
-        self._signature = inspect.signature(function)
+        self._signature = _signature_of(function)
         self._traces: dict[Hashable, tuple[Runtime, Trace]] = {}
         self._tracing = RLock()
         self.trace_count = 0
@@ -143,6 +145,15 @@ def function(
     if function is None:
         return lambda decorated: Function(decorated, runtime)
     return Function(function, runtime)
+
+
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except ValueError as error:
+        raise InvalidValue(
+            f"{function!r:.60} does not tell its arguments; call it in a function of your own"
+        ) from error
 
 
 def _named(visit: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:

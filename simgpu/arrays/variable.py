@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from simgpu.arrays.array import Array
-from simgpu.arrays.constants import host_values, make_constant
+from simgpu.arrays.constants import given_dtype, host_values, make_constant
 from simgpu.arrays.deciding import VARIABLE
-from simgpu.arrays.default import current_runtime
+from simgpu.arrays.default import chosen_runtime
 from simgpu.arrays.kind import Site
 from simgpu.arrays.operators import forward_operators
 from simgpu.arrays.placement_log import PLACEMENT_LOG
 from simgpu.arrays.runtime import Runtime, wrap
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.graph import TensorSpec
 
 
@@ -32,16 +32,17 @@ class Variable:
     def __init__(
         self,
         initial_value: Any,
-        dtype: str | None = None,
+        dtype: Any = None,
         *,
         name: str = "Variable",
         runtime: Runtime | None = None,
     ) -> None:
-        self.name = name
+        check_type(name, str, "name", "text")
+        self.name, dtype = name, given_dtype(dtype)
         value = initial_value() if callable(initial_value) else initial_value
         value = value.array if isinstance(value, Variable) else value
-        own = value._kind.runtime if isinstance(value, Array) else current_runtime()
-        runtime = runtime or own
+        is_from_array = runtime is None and isinstance(value, Array)
+        runtime = value._kind.runtime if is_from_array else chosen_runtime(runtime)
         array, is_ours = _as_array(runtime, value, dtype, owner=name)
         decision = runtime.place_source(VARIABLE, array._kind.spec.dtype)
         self._array = _settled(array, Site(decision.device, decision.device), is_ours, owner=name)

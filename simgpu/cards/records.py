@@ -51,9 +51,13 @@ class ClaimRequest:
 
     def __post_init__(self) -> None:
         checked_bytes(self.limit_bytes, f"{self.logical_device}: limit_bytes")
-        if self.size_bytes is not None and checked_bytes(self.size_bytes, "size_bytes") > self.limit_bytes:
+        size_bytes = self.size_bytes
+        if (
+            size_bytes is not None
+            and checked_bytes(size_bytes, f"{self.logical_device}: size_bytes") > self.limit_bytes
+        ):
             raise InvalidValue(
-                f"{self.logical_device}: {self.size_bytes} B now are more than the limit of {self.limit_bytes} B; "
+                f"{self.logical_device}: {size_bytes} B now are more than the limit of {self.limit_bytes} B; "
                 f"raise limit_bytes, or ask for less"
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from simgpu.errors import InvalidValue
 from simgpu.graph import Operation
@@ -30,6 +30,7 @@ class Cost:
         return self.part_ps * self.parts
 
 
+@runtime_checkable
 class CostModel(Protocol):
     """Tells what an operation costs on a device."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simgpu.costs.cost import Cost, CostModel
-from simgpu.errors import GraphError
+from simgpu.errors import GraphError, InvalidValue
 from simgpu.graph import Operation
 from simgpu.machine import LogicalDevice
 
@@ -22,10 +22,18 @@ class Given:
         self._otherwise = otherwise
 
     def cost(self, operation: Operation, device: LogicalDevice) -> Cost:
-        """Return what the graph gives. Raises GraphError for a duration that is not an int of 0 or more."""
+        """Return what the graph gives. Raises GraphError for a duration that is not an int of 0 or more.
+
+        InvalidValue if the other model gives no Cost.
+        """
         given = operation.attributes.get(ATTRIBUTE)
         if given is None:
-            return self._otherwise.cost(operation, device)
+            found = self._otherwise.cost(operation, device)
+            if not isinstance(found, Cost):
+                raise InvalidValue(
+                    f"operation {operation.name!r} costs {found!r:.60} on {device.name}; a cost model must give a Cost"
+                )
+            return found
         if isinstance(given, Mapping) and given and device.kind not in given:
             kinds = " and ".join(map(str, given))
             raise GraphError(

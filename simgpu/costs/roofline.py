@@ -8,6 +8,7 @@ either peak.
 from __future__ import annotations
 
 from simgpu.costs.cost import Cost
+from simgpu.errors import check_type
 from simgpu.graph import Operation
 from simgpu.kernels import rule
 from simgpu.machine import LogicalDevice, Machine
@@ -21,6 +22,7 @@ class Roofline:
     """Roofline costs on the devices of one machine."""
 
     def __init__(self, machine: Machine) -> None:
+        check_type(machine, Machine, "machine", "a Machine; make one: Machine('2 x t4')")
         self._machine = machine
 
     def cost(self, operation: Operation, device: LogicalDevice) -> Cost:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.execution.arrays import ProgramArrays
 from simgpu.execution.feeds import checked_feeds
 from simgpu.execution.workers import Done, Workers
 from simgpu.placement import Placement
 from simgpu.program import Program, Progress, Recorder, TaskKind, lower
-from simgpu.storage import STORAGES, Storage
-from simgpu.trace import Span, Trace
+from simgpu.storage import Storage, storage_named
+from simgpu.trace import TRACE_WANTED, Span, Trace
 
 OnProgress = Callable[[int, int], None]
 """(tasks done, tasks in all)"""
@@ -41,8 +41,12 @@ def execute(
     shapes. Raises OutOfDeviceMemory where a cap is reached, ExecutionError where an operation fails; either way
     nothing goes on running and every ledger is empty.
     """
+    check_type(placement, Placement, "placement", "a Placement; give what `place` returns")
+    check_type(follow, Trace | None, "follow", TRACE_WANTED)
+    check_type(on_progress, Callable | None, "on_progress", "a function of the tasks done, and those in all")
+    check_type(feeds, Mapping | None, "feeds", "a mapping; give the values of the inputs by their names")
+    store = storage_named(storage)
     program = lower(placement)
-    store = _storage(storage)
     feeds = {} if store.name == "shape" and not feeds else checked_feeds(placement.graph, feeds or {})
     with Progress(program, "execute", "wall") as progress, Workers(placement.machine, store.enter_thread) as workers:
         run = _Execution(program, progress, workers, ProgramArrays(program, store, feeds), on_progress)
@@ -53,14 +57,6 @@ def execute(
     graph = placement.graph
     results = {name: run.arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}
     return results, progress.trace
-
-
-def _storage(storage: str | Storage) -> Storage:
-    if not isinstance(storage, str):
-        return storage
-    if storage not in STORAGES:
-        raise InvalidValue(f"storage={storage!r} is not a kind of storage; choose one of {', '.join(STORAGES)}")
-    return STORAGES[storage]()
 
 
 class _Execution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -63,22 +63,24 @@ class GraphBuilder:
         is merged into the enclosing `device` scopes as TensorFlow does; without it, the request of an operation named
         in `colocate_with` takes the place of the scopes.
         """
+        if not isinstance(type, str):
+            raise GraphError(f"the type of an operation is text, such as 'Relu', not {type!r:.60}")
         name = self._unused_name(type) if name is None else name
         self._check_name(name, type)
-        for what, names in (("colocate_with", colocate_with), ("control_inputs", control_inputs)):
-            if isinstance(names, str):
-                raise GraphError(f"operation {name!r}: {what} is the text {names!r}; give a list of names")
+        if attributes.__class__ is not dict and not isinstance(attributes, Mapping):
+            raise GraphError(f"operation {name!r}: attributes is {attributes!r:.60}; give a mapping")
+        partners, specs = _listed("colocate_with", colocate_with, name), _listed("outputs", outputs, name)
         self._nodes[name] = _Node(
             name=name,
             type=type,
-            inputs=tuple(inputs),
-            control_inputs=tuple(control_inputs),
-            specs=tuple(outputs),
+            inputs=_listed("inputs", inputs, name),
+            control_inputs=_listed("control_inputs", control_inputs, name),
+            specs=specs,
             attributes=attributes,
-            device=self._requested(device, colocate_with),
-            colocation=tuple(dict.fromkeys(colocate_with)),
+            device=self._requested(device, partners),
+            colocation=tuple(dict.fromkeys(partners)),
         )
-        return tuple(Tensor(name, slot, spec) for slot, spec in enumerate(outputs))
+        return tuple(Tensor(name, slot, spec) for slot, spec in enumerate(specs))
 
     @contextmanager
     def device(self, scope: str | None) -> Iterator[None]:
@@ -93,6 +95,9 @@ class GraphBuilder:
 
     def fetch(self, *tensors: Tensor | str, **named: Tensor | str) -> None:
         """Have these tensors returned to the caller of a run, under the names given or under their own."""
+        for tensor in (*tensors, *named.values()):
+            if not isinstance(tensor, Tensor | str):
+                raise GraphError(f"a fetch is a tensor, or text such as 'name:1', not {tensor!r:.60}")
         self._fetches += [(_own_name(tensor), tensor) for tensor in tensors]
         self._fetches += named.items()
 
@@ -121,7 +126,7 @@ class GraphBuilder:
 
     def _check_name(self, name: str, type: str) -> None:
         if not isinstance(name, str) or not name or not name.isprintable():
-            raise GraphError(f"a {type} operation is called {name!r}; a name is printable text and not empty")
+            raise GraphError(f"an operation of type {type} is called {name!r}; a name is printable text and not empty")
         if name in self._nodes:
             raise GraphError(f"operation {name!r} ({type}) is there already; every operation needs a name of its own")
 
@@ -179,6 +184,30 @@ class _Numbers:
         if slot >= count:
             raise GraphError(f"{reader} reads output {slot} of {name!r}, which has {count} outputs (numbered from 0)")
         return self.first_tensor[position] + slot
+
+
+_LISTS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "inputs": ((Tensor, str), "tensors, or of texts such as 'name:1'"),
+    "outputs": ((TensorSpec,), "TensorSpecs"),
+    "control_inputs": ((str,), "names"),
+    "colocate_with": ((str,), "names"),
+}
+"""What the lists of an operation hold, and how that is called."""
+
+
+def _listed(what: str, given: Any, name: str) -> tuple[Any, ...]:
+    """Return a list of an operation as a tuple. Refuses all else: a text and a tensor have items, but are no lists."""
+    kinds, wanted = _LISTS[what]
+    is_list = given.__class__ in (tuple, list) or (
+        isinstance(given, Iterable) and not isinstance(given, str | bytes | Tensor)
+    )
+    listed = tuple(given) if is_list else ()
+    for item in listed if is_list else (given,):
+        if not isinstance(item, kinds) or not is_list:
+            raise GraphError(
+                f"operation {name!r}: {what} {'holds' if is_list else 'is'} {item!r:.60}; give a list of {wanted}"
+            )
+    return listed
 
 
 def _own_name(reference: Tensor | str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from simgpu.errors import GraphError
+from simgpu.errors import GraphError, check_type
 from simgpu.graph.order import topological_order
 from simgpu.graph.tensors import TensorSpec
 
@@ -105,6 +105,7 @@ class Graph:
     """Operations and tensors, numbered from 0 in the order of their making. Made by `GraphBuilder.build`."""
 
     def __init__(self, data: GraphData) -> None:
+        check_type(data, GraphData, "data", "a GraphData; build a graph with a GraphBuilder")
         self.data = data
 
     def __len__(self) -> int:
@@ -117,13 +118,13 @@ class Graph:
         return f"<Graph of {len(self)} operations and {len(self.data.specs)} tensors>"
 
     def operation(self, key: int | str) -> Operation:
-        """Return an operation by number or name. Raises GraphError for a name that is not there."""
-        if isinstance(key, int):
-            return Operation(self, range(len(self))[key])
+        """Return an operation by number or name. Raises GraphError for one that is not there."""
         try:
-            return Operation(self, self._index_by_name[key])
-        except KeyError:
-            raise GraphError(f"the graph has no operation named {key!r}; it has {len(self)} operations") from None
+            return Operation(self, range(len(self))[key] if isinstance(key, int) else self._index_by_name[key])
+        except (KeyError, IndexError, TypeError):
+            what, order = ("number", ", numbered from 0") if isinstance(key, int) else ("named", "")
+            there = f"it has {len(self)} operations{order}"
+            raise GraphError(f"the graph has no operation {what} {key!r:.60}; {there}") from None
 
     @property
     def fetches(self) -> tuple[int, ...]:

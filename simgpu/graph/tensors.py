@@ -41,7 +41,7 @@ class TensorSpec:
     dtype: str
 
     def __post_init__(self) -> None:
-        if self.dtype not in ITEM_BYTES:
+        if not isinstance(self.dtype, str) or self.dtype not in ITEM_BYTES:
             raise GraphError(f"a tensor has dtype {self.dtype!r}; known dtypes are {', '.join(ITEM_BYTES)}")
         if type(self.shape) is not tuple or not all(type(dim) is int and dim >= 0 for dim in self.shape):
             raise GraphError(f"a tensor has shape {self.shape!r}; it must be a tuple of ints of 0 or more")

@@ -55,9 +55,13 @@ KERNEL_SETS: Mapping[str, Callable[[], KernelSet]] = {
 }
 
 
-@cache
 def kernel_set(name: str) -> KernelSet:
     """Return a kernel set by name. Raises InvalidValue for a name that there is not."""
-    if name not in KERNEL_SETS:
-        raise InvalidValue(f"there is no kernel set {name!r}; choose {', '.join(KERNEL_SETS)}")
+    if not isinstance(name, str) or name not in KERNEL_SETS:
+        raise InvalidValue(f"there is no kernel set {name!r:.60}; choose {', '.join(KERNEL_SETS)}")
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> KernelSet:
     return KERNEL_SETS[name]()

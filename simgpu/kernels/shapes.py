@@ -54,7 +54,8 @@ def axis_of(attributes: Attributes, default: int | None, rank: int, *, last: int
 def normal_axis(axis: object, rank: int, *, last: int) -> int:
     """Return an axis counted from the front, from one that may count from the end. Raises AxisError beyond `last`."""
     if not isinstance(axis, int) or not -rank <= axis <= last:
-        raise AxisError(f"axis is {axis!r}; for {rank} dimensions it must be from {-rank} to {last}")
+        accepted = f"from {-rank} to {last}" if last >= -rank else "left out"
+        raise AxisError(f"axis is {axis!r}; for {rank} dimensions it must be {accepted}")
     return axis + rank if axis < 0 else axis
 
 

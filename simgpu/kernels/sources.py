@@ -12,6 +12,9 @@ from simgpu.graph import Constant, Data, Initializer, Normal, TensorSpec, Unifor
 from simgpu.kernels.rows import require, row
 from simgpu.kernels.rules import Attributes, Specs
 
+_REALS = (int, float, np.integer, np.floating)
+_NUMBERS = (*_REALS, bool, complex, np.bool_, np.complexfloating)
+
 
 def _infer(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
     spec = require(attributes, "spec")
@@ -25,9 +28,24 @@ def _infer_variable(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, 
     recipe = require(attributes, "initializer")
     if not isinstance(recipe, Initializer):
         raise GraphError(f"initializer is {recipe!r}; it must be a Constant, Normal, Uniform or Data")
+    if fault := _fault(recipe):
+        raise GraphError(f"initializer is {recipe!r:.80}; {fault}")
     if isinstance(recipe, Data) and tuple(recipe.array.shape) != spec.shape:
         raise GraphError(f"the variable is {spec}, but its data have shape {tuple(recipe.array.shape)}")
     return (spec,)
+
+
+def _fault(recipe: Initializer) -> str:
+    """Say what is wrong with a recipe; nothing if it can be followed."""
+    if isinstance(recipe, Data):
+        return "" if hasattr(recipe.array, "shape") else "its data must be an array, such as NumPy's"
+    if isinstance(recipe, Constant):
+        return "" if isinstance(recipe.value, _NUMBERS) else "its value must be a number or a bool"
+    figures = (recipe.mean, recipe.std) if isinstance(recipe, Normal) else (recipe.low, recipe.high)
+    if not all(isinstance(figure, _REALS) for figure in figures):
+        return "its figures must be real numbers"
+    is_seed = isinstance(recipe.seed, tuple) and all(isinstance(part, int) and part >= 0 for part in recipe.seed)
+    return "" if is_seed and recipe.seed else "its seed must be a tuple of ints of 0 or more"
 
 
 def _fed(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from simgpu.errors import UnknownOperation
+from simgpu.errors import GraphError, UnknownOperation, check_type
 from simgpu.graph import GraphBuilder, Operation, Tensor, TensorSpec
 from simgpu.kernels import (
     activation,
@@ -58,8 +58,8 @@ def rule(type: str) -> OperationRule:
     """Return the row of an operation type. Raises UnknownOperation, with the names that come near."""
     try:
         return OPERATIONS[type]
-    except KeyError:
-        raise UnknownOperation(f"no operation is called {type!r}; {_nearest(type)}") from None
+    except (KeyError, TypeError):
+        raise UnknownOperation(f"no operation is called {type!r:.60}; {_nearest(str(type))}") from None
 
 
 def infer(type: str, inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
@@ -84,7 +84,12 @@ def add_operation(
     **attributes: Any,
 ) -> tuple[Tensor, ...]:
     """Add an operation whose output shapes follow from the table, and return its output tensors."""
-    outputs = infer(type, [tensor.spec for tensor in inputs], attributes)
+    check_type(builder, GraphBuilder, "builder", "a GraphBuilder; make one: GraphBuilder()")
+    try:
+        specs = [tensor.spec for tensor in inputs]
+    except (TypeError, AttributeError):
+        raise GraphError(f"{type}: inputs={inputs!r:.60} is not a list of tensors; give those of operations") from None
+    outputs = infer(type, specs, attributes)
     return builder.add(
         type,
         inputs,
@@ -102,4 +107,4 @@ def _nearest(type: str) -> str:
     for name in OPERATIONS:
         lowered.setdefault(name.lower(), []).append(name)
     near = [name for match in difflib.get_close_matches(type.lower(), lowered) for name in sorted(lowered[match])]
-    return f"near it: {', '.join(near)}" if near else f"known are {', '.join(sorted(OPERATIONS))}"
+    return f"near it: {', '.join(near)}" if near else f"the {len(OPERATIONS)} known are in simgpu.kernels.OPERATIONS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from simgpu.errors import MachineError
+from simgpu.errors import MachineError, check_type
 from simgpu.machine.assembly import assemble
 from simgpu.machine.given import as_mapping
 from simgpu.machine.hardware import (
@@ -62,6 +62,7 @@ class Machine:
     @classmethod
     def from_inventory(cls, inventory: Inventory) -> Machine:
         """Build a machine from data that is complete already."""
+        check_type(inventory, Inventory, "inventory", "an Inventory; describe the machine instead: Machine('2 x t4')")
         machine = cls.__new__(cls)
         machine._set(inventory)
         return machine
@@ -124,7 +125,10 @@ class Machine:
 
         Raises `MachineError` if the machine has no such device, `DeviceNameError` if it is no name at all.
         """
-        position = self._positions.get(name)
+        try:
+            position = self._positions.get(name)
+        except TypeError:  # what has no hash is no name
+            position = None
         return self._positions[self._completed(name)] if position is None else position
 
     def device(self, name: str) -> LogicalDevice:
@@ -156,7 +160,11 @@ class Machine:
         """
         if source == target:
             return Route((), 0)
-        start, end = self.devices[source].physical, self.devices[target].physical
+        try:
+            start, end = self.devices[source].physical, self.devices[target].physical
+        except (IndexError, TypeError):
+            ends = f"{show(source)} to {show(target)}"
+            raise MachineError(f"there is no route from {ends}: devices are meant by position, see `index`") from None
         return self._paths().memory_route(start) if start == end else self._paths().route(start, end)
 
     def split(self, requests: Mapping[str, SplitRequest], *, compute: str = "shared") -> Machine:
@@ -166,7 +174,8 @@ class Machine:
         value is a list of limits, a number of equal parts (rounded down to 512 B), or a mapping with `limits` and
         `compute`. What was split before is cut anew. Raises `MachineKeyError` if the limits exceed the device's memory.
         """
-        return self.from_inventory(split_inventory(self._inventory, dict(requests.items()), compute))
+        given = as_mapping(requests, (), 'a mapping from devices to sizes, such as {"GPU:0": ["2GiB", "2GiB"]}')
+        return self.from_inventory(split_inventory(self._inventory, given, compute))
 
     def visible(
         self, cuda_visible_devices: str | None, cuda_device_order: str | None = None, *, host: int | None = None

@@ -49,6 +49,8 @@ def select_visible(cards: Sequence[PhysicalDevice], visible: str | None, order: 
 
 def limit_inventory(inventory: Inventory, visible: str | None, order: str | None, hosts: Collection[int]) -> Inventory:
     """Return the inventory with the visible cards of these hosts, in order, and all of the others. Slices stay cut."""
+    if not isinstance(visible, str | None):
+        raise MachineError(f"CUDA_VISIBLE_DEVICES is text, such as '0,1', or None if not set; not {show(visible)}")
     kept: list[PhysicalDevice] = []
     for host, devices in groupby(inventory.physical_devices, key=lambda device: device.host):
         cpu, *cards = devices

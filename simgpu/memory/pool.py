@@ -90,7 +90,10 @@ class MemoryPool:
 
     def release(self, block: Block) -> None:
         """Take a block back. Raises InvalidValue if it is not a live block of this pool."""
-        offset, size = block
+        try:
+            offset, size = block
+        except (TypeError, ValueError):
+            raise InvalidValue(f"{self.device}: {block!r:.60} is not a Block; give what `allocate` returned") from None
         if size == 0:
             return
         live = self._live

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simgpu.errors import ExecutionError, InvalidValue
+from simgpu.errors import ExecutionError, InvalidValue, check_type
 from simgpu.graph import Graph, Operation, TensorSpec
 from simgpu.kernels import array_dtype
 from simgpu.placement import Placement
@@ -21,6 +21,7 @@ def make_feeds(graph: Graph, seed: int) -> dict[str, NDArray[Any]]:
 
     The values of an input depend on the seed and on the number of its operation alone.
     """
+    check_type(graph, Graph, "graph", "a Graph; give what `read_onnx` or `GraphBuilder.build` returns")
     if type(seed) is not int or seed < 0:
         raise InvalidValue(f"seed is {seed!r}; it must be an int of 0 or more")
     return {input.name: _values(input, seed) for input in _inputs(graph)}

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from simgpu.costs import CostModel, Given, Roofline
-from simgpu.errors import InvalidValue, MachineError, NoEffectWarning
-from simgpu.machine import Machine
+from simgpu.errors import InvalidValue, MachineError, NoEffectWarning, check_type
+from simgpu.machine import Machine, parse_machine
+from simgpu.naming import short_name
 from simgpu.placement import Placement
 from simgpu.program import Program, Progress, lower
 from simgpu.simulation import taking_over
@@ -39,7 +40,7 @@ OnProgress = Callable[[int, int], None]
 def simulate(
     placement: Placement,
     *,
-    machine: Machine | None = None,
+    machine: Machine | str | None = None,
     costs: CostModel | Literal["roofline"] = "roofline",
     options: SimulationOptions | None = None,
     on_progress: OnProgress | None = None,
@@ -47,16 +48,20 @@ def simulate(
 ) -> Trace:
     """Predict a run of a placed graph, on its own machine or on another that has devices of the same names.
 
-    Options may be given one by one, too: `simulate(placement, links="fifo")`. Durations given in the graph win over
-    `costs`. Raises OutOfDeviceMemory, with the trace until then, where a run would; MachineError if the other machine
-    has other devices; DeadlockError if operations wait for ever; DeviceFailure where a perturbation says so.
+    The other machine may be given by its one-line form, and options one by one: `simulate(placement, links="fifo")`.
+    Durations given in the graph win over `costs`. Raises OutOfDeviceMemory, with the trace until then, where a run
+    would; MachineError if the other machine has other devices; DeadlockError if operations wait for ever;
+    DeviceFailure where a perturbation says so.
     """
+    check_type(placement, Placement, "placement", "a Placement; give what `place` returns")
+    check_type(options, SimulationOptions | None, "options", "SimulationOptions")
+    check_type(on_progress, Callable | None, "on_progress", "a function of the tasks done, and those in all")
     options = replace(options or SimulationOptions(), **_known(more))
-    if isinstance(costs, str) and costs != "roofline":
+    if costs != "roofline" and not isinstance(costs, CostModel):
         raise InvalidValue(f"costs={costs!r} is not a cost model; choose 'roofline', or give an object with `cost`")
     if machine is not None:
-        placement = _on_other_machine(placement, machine)
-    model = Given(Roofline(placement.machine) if isinstance(costs, str) else costs)
+        placement = _on_other_machine(placement, parse_machine(machine))
+    model = Given(Roofline(placement.machine) if costs == "roofline" else costs)
     simulation = _Simulation(model, options, on_progress)
     return simulation.with_memory(placement) if options.on_oom != "raise" else simulation.of(placement)
 
@@ -165,7 +170,7 @@ def _on_other_machine(placement: Placement, machine: Machine) -> Placement:
     theirs = [device.name for device in machine.devices]
     if ours != theirs:
         raise MachineError(
-            f"the placement is for {', '.join(ours[:8])} and the other machine has {', '.join(theirs[:8])}; "
-            "give a machine with the same device names in the same order"
+            f"the placement is for {', '.join(map(short_name, ours[:8]))}, and the other machine has "
+            f"{', '.join(map(short_name, theirs[:8]))}; give a machine with the same device names in the same order"
         )
     return replace(placement, machine=machine)

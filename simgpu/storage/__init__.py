@@ -1,12 +1,9 @@
 """Where bytes live: in host memory, or nowhere."""
 
-from collections.abc import Callable, Mapping
-
+from simgpu.storage.catalog import STORAGES, storage_named
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
 from simgpu.storage.storage import Region, Show, Storage
-
-STORAGES: Mapping[str, Callable[[], Storage]] = {"numpy": NumpyStorage, "shape": ShapeStorage}
 
 __all__ = [
     "STORAGES",
@@ -18,4 +15,5 @@ __all__ = [
     "ShapeStorage",
     "Show",
     "Storage",
+    "storage_named",
 ]

@@ -91,7 +91,10 @@ class ShapeStorage:
         self, rule: OperationRule, inputs: Sequence[Any], attributes: Attributes
     ) -> list[tuple[TensorSpec, Any]]:
         """Refuse: shapes that follow from values cannot be known without values."""
-        raise GraphError(f"the result shapes of {rule.name} follow from values, and `shape` storage holds none")
+        raise GraphError(
+            f"the result shapes of {rule.name} follow from values, and `shape` storage holds none; run it on `numpy` "
+            "storage"
+        )
 
     def write(self, target: ShapeArray, value: Any) -> None:
         """Do nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule
@@ -22,6 +22,7 @@ class Region(Protocol):
         """Tell whether all bytes of an array really lie in this region."""
 
 
+@runtime_checkable
 class Storage(Protocol):
     """Makes regions, and does with their arrays what a program asks for."""
 

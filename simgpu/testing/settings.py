@@ -123,7 +123,8 @@ def _ini(config: pytest.Config, name: str) -> Any:
     try:
         return config.getini(name)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        raise pytest.UsageError(f"{name}: {error}") from error
+        reason = f"{error}; give an int of 1 or more" if name == DEVICES else str(error)
+        raise pytest.UsageError(f"{name}: {reason}") from error
 
 
 def _count(value: object, what: str) -> int:

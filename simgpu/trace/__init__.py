@@ -5,6 +5,7 @@ from simgpu.trace.breakdown import TimeBreakdown, critical_chain, time_breakdown
 from simgpu.trace.table import Table
 from simgpu.trace.trace import (
     NO_CAUSE,
+    TRACE_WANTED,
     Action,
     Decision,
     DeviceSummary,
@@ -18,6 +19,7 @@ from simgpu.trace.trace import (
 
 __all__ = [
     "NO_CAUSE",
+    "TRACE_WANTED",
     "Action",
     "Agreement",
     "Decision",

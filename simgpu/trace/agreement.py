@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from simgpu.trace.trace import MemoryEvent, Trace
+from simgpu.errors import check_type
+from simgpu.trace.trace import TRACE_WANTED, MemoryEvent, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ def compare(first: Trace, second: Trace) -> Agreement:
 
     Offsets are left out where the limits of a device differ, since they depend on its limit.
     """
+    for what, trace in (("first", first), ("second", second)):
+        check_type(trace, Trace, what, TRACE_WANTED)
     events = sum(max(len(a), len(b)) for a, b in zip_longest(first.memory, second.memory, fillvalue=()))
     difference = _placement_difference(first, second) or _memory_difference(first, second)
     operations = max(len(first.decisions), len(second.decisions))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simgpu.trace.trace import NO_CAUSE, Span, Trace
+from simgpu.errors import check_type
+from simgpu.trace.trace import NO_CAUSE, TRACE_WANTED, Span, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ def critical_chain(trace: Trace) -> list[Span]:
 
 def time_breakdown(trace: Trace) -> TimeBreakdown:
     """Split the makespan into compute, transfer, launch and waiting along the critical chain."""
+    check_type(trace, Trace, "trace", TRACE_WANTED)
     spent = {"compute": 0, "transfer": 0, "launch": 0}
     waiting, reached = 0, 0
     for span in critical_chain(trace):

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 SpanKind = Literal["compute", "launch", "transfer"]
 EngineName = Literal["execute", "simulate"]
 NO_CAUSE = -1
+TRACE_WANTED = "a Trace; give what `simulate` returns, or what `execute` returns second"
+"""What is said of an argument that is no Trace."""
 
 
 class Decision(NamedTuple):

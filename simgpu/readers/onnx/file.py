@@ -76,15 +76,15 @@ def _read_bytes(path: Path) -> bytes:
         raise ModelFileError(f"{path} is a directory; name the .onnx file inside it")
     try:
         size = os.path.getsize(path)
-        if size > LARGEST_FILE_BYTES:
-            raise ModelFileError(
-                f"{path} has {size} bytes; an ONNX file has at most {LARGEST_FILE_BYTES}: keep the weights in "
-                "external data (onnx.save_model(..., save_as_external_data=True))"
-            )
-        data = path.read_bytes()
+        data = path.read_bytes() if size <= LARGEST_FILE_BYTES else b""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelFileError(f"{path} cannot be read: {reason}; give the path of a readable .onnx file") from error
+    if size > LARGEST_FILE_BYTES:
+        raise ModelFileError(
+            f"{path} has {size} bytes; an ONNX file has at most {LARGEST_FILE_BYTES}: keep the weights in external "
+            "data (onnx.save_model(..., save_as_external_data=True))"
+        )
     if not data:
         raise ModelFileError(f"{path} is empty; an ONNX model was expected")
     return data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simgpu.errors import GraphError, InvalidValue, ModelFileError
@@ -86,10 +86,11 @@ def _refuse_several_batches(inputs: Sequence[FileInput], source: str, batch: int
 
 
 def _given_shape(value: FileInput, source: str, shape: Sequence[int]) -> tuple[int, ...]:
-    dims = tuple(shape)
+    dims = tuple(shape) if isinstance(shape, Iterable) else (None,)
     if not all(type(dim) is int and 1 <= dim <= LARGEST_DIM for dim in dims):
         raise InvalidValue(
-            f"{source}: shapes[{value.name!r}] is {shape!r}; every dimension must be an int of 1 or more"
+            f"{source}: shapes[{value.name!r}] is {shape!r}; it must be a tuple, and every dimension an int of 1 or "
+            "more"
         )
     fits = len(dims) == len(value.dims) and all(
         isinstance(said, str) or said == dim for said, dim in zip(value.dims[1:], dims[1:], strict=True)

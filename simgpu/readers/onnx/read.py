@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.graph import Graph, GraphBuilder, Initializer, Tensor
 from simgpu.kernels import OPERATIONS, add_operation
 from simgpu.readers.onnx.constants import SOURCES
@@ -44,6 +44,7 @@ def read_onnx(
     package `onnx`, MissingDependency.
     """
     check_batch(batch)
+    check_type(shapes, Mapping, "shapes", "a mapping; give shapes by the names of inputs, such as {'x': (1, 3)}")
     _check_weights(weights, seed)
     model = load_model(locate(source))
     nodes = live_nodes(model)

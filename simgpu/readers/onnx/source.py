@@ -35,7 +35,9 @@ def locate(source: str | os.PathLike[str]) -> Path:
     if not os.path.exists(path):
         near = difflib.get_close_matches(path.name, _neighbours(path), n=3)
         hint = f"; near it are {', '.join(near)}" if near else ""
-        raise ModelFileError(f"there is no file {path}{hint}; name an .onnx file, or a model such as light_resnet50")
+        raise ModelFileError(
+            f"there is no file {path!s:.200}{hint}; name an .onnx file, or a model such as light_resnet50"
+        )
     return path
 
 
