@@ -7,6 +7,7 @@ import pytest
 
 from simgpu.arrays import Runtime
 from simgpu.errors import AxisError, GraphError, InvalidValue
+from tests.messages import exactly
 
 VALUES = np.arange(24.0).reshape(2, 3, 4)
 
@@ -185,7 +186,10 @@ def test_a_broadcast_view_cannot_change(runtime):
     xp = runtime.xp()
     x = xp.broadcast_to(xp.ones(3), (2, 3))
 
-    with pytest.raises(InvalidValue, match="is a broadcast view: its elements share places; change a copy of it"):
+    with pytest.raises(
+        InvalidValue,
+        match=exactly("this float64[2,3] is a broadcast view: its elements share places; change a copy of it"),
+    ):
         x += 1.0
     with pytest.raises(InvalidValue):
         x[0] = 1.0
@@ -195,7 +199,9 @@ def test_only_matrices_have_a_transpose(runtime):
     xp = runtime.xp()
 
     assert xp.ones((2, 3)).T.shape == (3, 2)
-    with pytest.raises(InvalidValue, match=r"T is for two dimensions, and this is float64\[2,3,4\]"):
+    with pytest.raises(
+        InvalidValue, match=exactly("T is for two dimensions, and this is float64[2,3,4]; use .mT, or permute_dims")
+    ):
         _ = xp.ones((2, 3, 4)).T
     with pytest.raises(GraphError):
         _ = xp.ones(3).mT

@@ -11,6 +11,7 @@ import pytest
 
 from simgpu.arrays import Runtime
 from simgpu.errors import AxisError, DeviceNameError, GraphError, InvalidValue, MachineError, PlacementError
+from tests.messages import exactly
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "/job:localhost/replica:0/task:0/device:"
@@ -76,7 +77,9 @@ def test_namespaces_with_the_same_settings_are_one_object(runtime):
 
 
 def test_other_versions_of_the_standard_are_refused(runtime, xp):
-    with pytest.raises(InvalidValue, match=r"api_version is '2021.12'; this namespace is of 2025.12 or 2024.12"):
+    with pytest.raises(
+        InvalidValue, match=exactly("api_version is '2021.12'; this namespace is of 2025.12 or 2024.12")
+    ):
         runtime.xp(api_version="2021.12")
     with pytest.raises(InvalidValue):
         xp.ones(3).__array_namespace__(api_version="1.0")
@@ -85,7 +88,7 @@ def test_other_versions_of_the_standard_are_refused(runtime, xp):
 def test_a_namespace_has_the_constants_and_dtypes_and_nothing_else(xp):
     assert [xp.e, xp.pi, xp.inf, xp.newaxis] == [math.e, math.pi, math.inf, None]
     assert math.isnan(xp.nan)
-    with pytest.raises(AttributeError, match=r"the array API standard 2025.12 has no 'sinus'"):
+    with pytest.raises(AttributeError, match=exactly("the array API standard 2025.12 has no 'sinus'")):
         _ = xp.sinus
 
 
@@ -105,7 +108,13 @@ def test_a_namespace_says_what_it_can_do(runtime, xp):
         "complex64": xp.complex64,
         "complex128": xp.complex128,
     }
-    with pytest.raises(InvalidValue, match="there is no kind of dtypes 'text'"):
+    with pytest.raises(
+        InvalidValue,
+        match=exactly(
+            "there is no kind of dtypes 'text'; the kinds are bool, signed integer, unsigned integer, integral, real "
+            "floating, complex floating, numeric"
+        ),
+    ):
         info.dtypes(kind="text")
     with pytest.raises(MachineError):
         info.dtypes(device="gpu:9")
@@ -118,7 +127,9 @@ def test_storage_without_values_has_no_shapes_that_follow_from_values():
         assert xp.__array_namespace_info__().capabilities()["boolean indexing"] is False
         with pytest.raises(GraphError):
             xp.nonzero(xp.ones(3))
-        with pytest.raises(TypeError, match="cannot become bool: the storage `shape` holds no values"):
+        with pytest.raises(
+            TypeError, match=exactly("this float64[] cannot become bool: the storage `shape` holds no values")
+        ):
             bool(xp.asarray(1.0))
 
 
@@ -147,9 +158,9 @@ def test_limits_of_dtypes_are_python_numbers(xp):
     assert (real.bits, real.eps, real.dtype) == (32, 2.0**-23, xp.float32)
     assert {type(value) for value in (real.eps, real.max, real.min, real.smallest_normal)} == {float}
     assert (whole.bits, whole.min, whole.max, whole.dtype) == (8, 0, 255, xp.uint8)
-    with pytest.raises(InvalidValue, match="finfo is for floating-point dtypes, not int8"):
+    with pytest.raises(InvalidValue, match=exactly("finfo is for floating-point dtypes, not int8; see iinfo")):
         xp.finfo(xp.int8)
-    with pytest.raises(InvalidValue, match="iinfo is for integer dtypes, not float32"):
+    with pytest.raises(InvalidValue, match=exactly("iinfo is for integer dtypes, not float32")):
         xp.iinfo(xp.float32)
 
 
@@ -161,7 +172,13 @@ def test_kinds_casts_and_common_dtypes(xp):
     assert xp.result_type(xp.ones(2, dtype=xp.float32), 1.0, xp.int8) == xp.float32
     with pytest.raises(InvalidValue):
         xp.result_type(1.0, 2)
-    with pytest.raises(InvalidValue, match="there is no kind of dtypes 'floats'"):
+    with pytest.raises(
+        InvalidValue,
+        match=exactly(
+            "there is no kind of dtypes 'floats'; the kinds are bool, signed integer, unsigned integer, integral, real "
+            "floating, complex floating, numeric"
+        ),
+    ):
         xp.isdtype(xp.int8, "floats")
 
 
@@ -196,9 +213,12 @@ def test_what_is_no_array_of_numbers_is_refused(xp, value):
 
 
 def test_integers_that_do_not_fit_are_refused(xp):
-    with pytest.raises(InvalidValue, match="some values are beyond int8, from -128 to 127"):
+    with pytest.raises(InvalidValue, match=exactly("asarray: some values are beyond int8, from -128 to 127")):
         xp.asarray([1, 128], dtype=xp.int8)
-    with pytest.raises(InvalidValue, match="complex values cannot become float32"):
+    with pytest.raises(
+        InvalidValue,
+        match=exactly("asarray: complex values cannot become float32; take the real or the imaginary part"),
+    ):
         xp.asarray([1j], dtype=xp.float32)
 
 
@@ -229,7 +249,13 @@ def test_asarray_copies_only_what_must_be_copied(runtime, xp):
 
 
 def test_values_of_another_runtime_must_be_moved_by_hand(xp):
-    with Runtime("1 x 1GiB") as other, pytest.raises(InvalidValue, match="an array of another runtime"):
+    with (
+        Runtime("1 x 1GiB") as other,
+        pytest.raises(
+            InvalidValue,
+            match=exactly("asarray is given an array of another runtime; move its values: `asarray(x.value())`"),
+        ),
+    ):
         xp.asarray(other.xp().ones(3))
 
 
@@ -284,7 +310,7 @@ def test_unknown_lengths_stay_unknown_when_shapes_broadcast(xp):
     assert xp.broadcast_shapes((None, 1, 3), (2, 1), (5, 1, 1)) == (5, 2, 3)
     assert xp.broadcast_shapes((None, 1), (1, 4)) == (None, 4)
     assert xp.broadcast_shapes() == ()
-    with pytest.raises(GraphError, match=r"shapes \(2,\) and \(3,\) do not broadcast: 2 meets 3"):
+    with pytest.raises(GraphError, match=exactly("shapes (2,) and (3,) do not broadcast: 2 meets 3")):
         xp.broadcast_shapes((2,), (3,))
 
 

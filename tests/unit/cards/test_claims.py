@@ -295,10 +295,22 @@ def test_cards_are_listed_in_order_of_their_slots(fleet):
     assert [use.card for use in cards.snapshot()] == keys[::-1]
 
 
-@pytest.mark.parametrize(("limit", "size"), [(-1, None), (1.5, None), (True, None), (2**63, None), (10, -1), (10, 11)])
-def test_amounts_that_cannot_be_meant_are_refused(limit, size):
-    with pytest.raises(InvalidValue):
+@pytest.mark.parametrize(
+    ("limit", "size", "says"),
+    [
+        (-1, None, "limit_bytes is -1; give an int of 0 or more bytes"),
+        (1.5, None, "limit_bytes is 1.5; give an int of 0 or more bytes"),
+        (True, None, "limit_bytes is True; give an int of 0 or more bytes"),
+        (2**63, None, "limit_bytes is 9223372036854775808; give an int of 0 or more bytes"),
+        (10, -1, "size_bytes is -1; give an int of 0 or more bytes"),
+        (10, 11, "11 B now are more than the limit of 10 B; raise limit_bytes, or ask for less"),
+    ],
+)
+def test_amounts_that_cannot_be_meant_are_refused(limit, size, says):
+    with pytest.raises(InvalidValue) as caught:
         ClaimRequest(CARDS[0], GPU_0, limit, size)
+
+    assert str(caught.value) == f"{GPU_0}: {says}"
 
 
 def test_a_directory_may_be_given_as_text(directory):

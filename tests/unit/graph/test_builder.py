@@ -195,7 +195,7 @@ def test_text_in_place_of_a_list_of_names_is_refused(builder, keyword):
     with pytest.raises(GraphError) as caught:
         builder.add("Work", name="w", **{keyword: "ab"})
 
-    assert str(caught.value) == f"operation 'w': {keyword} is the text 'ab'; give a list of names"
+    assert str(caught.value) == f"operation 'w': {keyword} is 'ab'; give a list of names"
 
 
 def test_fetched_tensors_have_names_of_their_own_or_those_given(builder):

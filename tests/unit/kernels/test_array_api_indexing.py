@@ -121,9 +121,9 @@ def test_every_dtype_can_be_indexed(dtype):
 
 
 def test_an_index_beyond_its_dimension_is_refused_as_soon_as_it_is_known():
-    refused("getitem", X, key=(3,), match="the index 3 is beyond a dimension of 3")
-    refused("getitem", X, key=(0, 0, 0, 0), match="there are too many indices for 3 dimensions: 4")
-    refused("getitem", X, key=(("slice", 0, 2, 0),), match="a step of 0 leads nowhere")
+    refused("getitem", X, key=(3,), says="the index 3 is beyond a dimension of 3")
+    refused("getitem", X, key=(0, 0, 0, 0), says="there are too many indices for 3 dimensions: 4")
+    refused("getitem", X, key=(("slice", 0, 2, 0),), says="a step of 0 leads nowhere")
     far = np.array([9])
     attributes = {"key": ("array",)}
     (spec,) = infer("getitem_arrays", specs([X, far]), attributes)
@@ -132,26 +132,64 @@ def test_an_index_beyond_its_dimension_is_refused_as_soon_as_it_is_known():
 
 
 def test_keys_and_inputs_must_agree():
-    refused("getitem", X, match="needs the attribute 'key'")
-    refused("getitem", X, key=0, match="key is 0; it must be a tuple")
-    refused("getitem_arrays", X, ROWS, key=(0,), match=r"key names the inputs \[\], but they are \['array'\]")
-    refused("getitem_arrays", X, ROWS, ROWS[:, :1].repeat(3, 1), key=("array", "array"), match="do not broadcast")
-    refused("getitem_mask", X, ROWS, key=("array",), match="has no mask")
-    refused("getitem_mask", X, MASK.T, key=("mask",), match=r"a mask has shape \(4, 3\), but selects from")
-    refused("take", X, ROWS, axis=0, match="must have one dimension")
-    refused("take", X, ROWS[0], match="needs an axis for 3 dimensions")
-    refused("take", X, MASK[0], axis=0, match="input 1 is bool")
-    refused("take_along_axis", X, ROWS, match="as many dimensions as one another")
+    refused("getitem", X, says="needs the attribute 'key'")
+    refused("getitem", X, key=0, says="key is 0; it must be a tuple")
+    refused("getitem_arrays", X, ROWS, key=(0,), says="key names the inputs [], but they are ['array']")
+    refused(
+        "getitem_arrays",
+        X,
+        ROWS,
+        ROWS[:, :1].repeat(3, 1),
+        key=("array", "array"),
+        says="shapes (2, 2) and (2, 3) do not broadcast: [2, 3] meet in one axis",
+    )
+    refused("getitem_mask", X, ROWS, key=("array",), says="key ('array',) has no mask")
+    refused(
+        "getitem_mask", X, MASK.T, key=("mask",), says="a mask has shape (4, 3), but selects from dimensions (3, 4)"
+    )
+    refused("take", X, ROWS, axis=0, says="the indices have shape (2, 2); they must have one dimension")
+    refused("take", X, ROWS[0], says="needs an axis for 3 dimensions")
+    refused(
+        "take",
+        X,
+        MASK[0],
+        axis=0,
+        says="input 1 is bool[4]; it must be one of int16, int32, int64, int8, uint16, uint32, uint64, uint8",
+    )
+    refused(
+        "take_along_axis",
+        X,
+        ROWS,
+        says="float32[3,4,5] and its indices int64[2,2] must have as many dimensions as one another",
+    )
 
 
 def test_a_value_must_fit():
     whole = values("int32", 3)
 
-    refused("setitem", whole, key=(0,), value=2.5, match="the scalar 2.5 does not fit into int32")
-    refused("setitem", whole, key=(0,), value=2**40, match="the scalar 1099511627776 is beyond int32")
-    refused("setitem", whole, X[0, 0, 0], key=(0,), match="a value of float32 does not fit into int32; cast it")
-    refused("setitem", X, X[0], key=(0, 0), match=r"a value of shape \(4, 5\) does not broadcast to \(5,\)")
-    refused("setitem", X, key=(0,), match="needs a value: as its last input, or as the attribute 'value'")
+    refused(
+        "setitem",
+        whole,
+        key=(0,),
+        value=2.5,
+        says="the scalar 2.5 does not fit into int32; cast it, or choose another dtype",
+    )
+    refused(
+        "setitem",
+        whole,
+        key=(0,),
+        value=2**40,
+        says="the scalar 1099511627776 is beyond int32, which reaches from -2147483648 to 2147483647",
+    )
+    refused("setitem", whole, X[0, 0, 0], key=(0,), says="a value of float32 does not fit into int32; cast it")
+    refused(
+        "setitem",
+        X,
+        X[0],
+        key=(0, 0),
+        says="a value of shape (4, 5) does not broadcast to (5,), the shape of what it replaces",
+    )
+    refused("setitem", X, key=(0,), says="needs a value: as its last input, or as the attribute 'value'")
     check("setitem", [X, whole[:1, None]], np.concatenate([np.full((1, 4, 5), whole[0]), X[1:]], dtype="f4"), key=(0,))
 
 

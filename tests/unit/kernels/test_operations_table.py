@@ -10,6 +10,7 @@ import pytest
 from simgpu.errors import GraphError, InvalidValue, MissingDependency, UnknownOperation
 from simgpu.graph import ITEM_BYTES, GraphBuilder, Normal, TensorSpec
 from simgpu.kernels import OPERATIONS, OperationRule, Work, add_operation, array_dtype, rule, work
+from tests.messages import exactly
 
 
 @pytest.fixture
@@ -41,8 +42,11 @@ def test_an_unknown_operation_is_refused_with_the_names_near_it(asked, near):
         rule(asked)
 
 
-def test_an_unknown_operation_far_from_all_gets_the_whole_list():
-    with pytest.raises(UnknownOperation, match=r"known are Abs, Add, .*, Xor, abs, .*, zeros_like$"):
+def test_an_unknown_operation_far_from_all_is_told_where_all_are():
+    with pytest.raises(
+        UnknownOperation,
+        match=exactly(f"no operation is called '???'; the {len(OPERATIONS)} known are in simgpu.kernels.OPERATIONS"),
+    ):
         rule("???")
 
 
@@ -84,8 +88,12 @@ def test_an_array_has_the_bytes_that_its_dtype_says(name):
 
 @pytest.mark.parametrize("name", ["string", "resource", "variant", "float31"])
 def test_what_has_no_array_form_is_refused(name):
+    known = (
+        "bfloat16, bool, complex128, complex64, float16, float32, float64, int16, int32, int64, int8, uint16, uint32, "
+        "uint64, uint8"
+    )
     with pytest.raises(
-        InvalidValue, match=f"dtype '{name}' has no array form; tensors with bytes are of bfloat16, bool"
+        InvalidValue, match=exactly(f"dtype '{name}' has no array form; tensors with bytes are of {known}")
     ):
         array_dtype(name)
 
@@ -93,7 +101,9 @@ def test_what_has_no_array_form_is_refused(name):
 def test_bfloat16_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
 
-    with pytest.raises(MissingDependency, match="pip install ml_dtypes"):
+    with pytest.raises(
+        MissingDependency, match=exactly("arrays of bfloat16 need the package ml_dtypes: pip install ml_dtypes")
+    ):
         array_dtype("bfloat16")
 
 

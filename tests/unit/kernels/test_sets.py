@@ -8,6 +8,7 @@ from simgpu.errors import InvalidValue, UnknownOperation
 from simgpu.graph import GraphBuilder, Operation, TensorSpec
 from simgpu.kernels import KERNEL_SETS, OPERATIONS, Kernel, kernel_set
 from simgpu.kernels.tensorflow_table import tensorflow_table
+from tests.messages import exactly
 
 
 def made(type: str, inputs: str = "", outputs: str = "", **attributes: object) -> Operation:
@@ -158,7 +159,13 @@ def test_a_gpu_from_a_plugin_has_the_kernels_for_any_device_alone(operation, is_
 
 
 def test_an_operation_that_tensorflow_does_not_know_is_refused():
-    with pytest.raises(UnknownOperation, match="'x' is of type 'Layer', unknown to TensorFlow's kernel table"):
+    with pytest.raises(
+        UnknownOperation,
+        match=exactly(
+            "operation 'x' is of type 'Layer', unknown to TensorFlow's kernel table; place it with the kernel set "
+            "'float-only' or 'all'"
+        ),
+    ):
         kernel_set("tensorflow").find(made("Layer", "float32", "float32"), "GPU")
 
 

@@ -7,6 +7,7 @@ import pytest
 from simgpu.machine import Machine, MachineKeyError
 from simgpu.naming import short_name
 from simgpu.units import GiB
+from tests.messages import exactly
 
 
 def limits(machine: Machine) -> list[tuple[str, int, int, str]]:
@@ -194,7 +195,13 @@ def test_parts_smaller_than_a_grain_are_refused():
 
 
 def test_a_key_that_is_no_name_is_refused_with_its_path():
-    with pytest.raises(MachineKeyError, match="device") as refused:
+    with pytest.raises(
+        MachineKeyError,
+        match=exactly(
+            "split[\"gpu-0\"]: device name 'gpu-0': the part 'gpu-0' is not known (did you mean 'gpu:0'?); accepted: "
+            "/job:NAME/replica:N/task:N/device:TYPE:N, any part left out, any order; gpu:N and cpu:N for short"
+        ),
+    ) as refused:
         Machine("t4").split({"gpu-0": 2})
 
     assert refused.value.path == ("split", "gpu-0")

@@ -113,26 +113,48 @@ def test_settings_become_attributes(write, opset, nodes, tensors, attributes, sh
 @pytest.mark.parametrize(
     ("opset", "nodes", "tensors", "says"),
     [
-        (9, node("BatchNormalization", f"{NORMALISE}", "y m v", spatial=0), STATISTICS, "spatial=0"),
-        (14, node("BatchNormalization", NORMALISE, "y m v", training_mode=1), STATISTICS, "training mode"),
-        (6, node("BatchNormalization", NORMALISE), STATISTICS, "training mode"),
-        (12, node("Dropout", "x r t"), {"r": np.float32(0.5), "t": np.array(True)}, "training mode"),
-        (6, node("Add", "x b", broadcast=1, axis=1), {"b": VECTOR}, "broadcasts from axis 1"),
-        (13, node("Reshape", "x x"), {}, "takes shape from 'x', which is computed at run time"),
-        (13, node("Reshape", "x s"), {"s": np.array([7, -1])}, "48 elements do not fit"),
-        (13, node("Reshape", "x s"), {"s": np.array([1, 3, 4, 4, 0])}, "keeps a dimension"),
-        (13, node("Split", "x", axis=7), {}, "splits axis 7"),
-        (13, node("Conv", "x w"), {"w": np.ones((8, 5, 3, 3), "float32")}, "3 channels"),
-        (13, node("Conv", "- w"), {"w": np.ones((8, 5, 3, 3), "float32")}, "leaves out its input 0"),
-        (13, node("Clip", "x low"), {"low": VECTOR}, "damaged or not valid ONNX"),
-        (13, node("Cast", "x", to=99), {}, "ONNX data type 99"),
-        (18, node("Pad", "x p - axes"), {"p": np.array([1, 2]), "axes": np.array([5])}, "pads axes"),
-        (13, node("MaxPool", "x", kernel_shape=[2, 2], pads=[2**40, 0, 0, 0]), {}, "over 1099511627779 places"),
-        (13, node("MaxPool", "x", kernel_shape=[2, 2], strides=[0, 1]), {}, "strides is (0, 1)"),
-        (13, node("MaxPool", "x", kernel_shape=[2, 2], unheard_of=1), {}, "knows no attribute 'unheard_of'"),
-        (13, node("Constant", "", value_string="text"), {}, "value_string"),
+        (9, node("BatchNormalization", f"{NORMALISE}", "y m v", spatial=0), STATISTICS,
+         ": normalises each pixel by itself (spatial=0), which simgpu does not do"),
+        (14, node("BatchNormalization", NORMALISE, "y m v", training_mode=1), STATISTICS,
+         ": is in training mode; export the model for inference"),
+        (6, node("BatchNormalization", NORMALISE), STATISTICS,
+         ": is in training mode; export the model for inference"),
+        (12, node("Dropout", "x r t"), {"r": np.float32(0.5), "t": np.array(True)},
+         ": is in training mode; export the model for inference"),
+        (6, node("Add", "x b", broadcast=1, axis=1), {"b": VECTOR},
+         ": broadcasts from axis 1, as opsets before 7 did; convert the model to opset 7 or later"),
+        (13, node("Reshape", "x x"), {},
+         ": takes shape from 'x', which is computed at run time or has more than a few thousand elements; simgpu "
+         "needs shapes and the like when it reads a model"),
+        (13, node("Reshape", "x s"), {"s": np.array([7, -1])},
+         ": Reshape(float32[1,3,4,4]): 48 elements do not fit into shape (7, -1)"),
+        (13, node("Reshape", "x s"), {"s": np.array([1, 3, 4, 4, 0])},
+         ": keeps a dimension (0 in (1, 3, 4, 4, 0)) that its input of shape (1, 3, 4, 4) does not have"),
+        (13, node("Split", "x", axis=7), {},
+         ": splits axis 7 of a tensor of shape (1, 3, 4, 4)"),
+        (13, node("Conv", "x w"), {"w": np.ones((8, 5, 3, 3), "float32")},
+         ": Conv(float32[1,3,4,4], float32[8,5,3,3]): the images have 3 channels, but the weights take 5 for each of "
+         "1 groups"),
+        (13, node("Conv", "- w"), {"w": np.ones((8, 5, 3, 3), "float32")},
+         ": leaves out its input 0, which simgpu needs"),
+        (13, node("Clip", "x low"), {"low": VECTOR},
+         " is damaged or not valid ONNX: can only convert an array of size 1 to a Python scalar"),
+        (13, node("Cast", "x", to=99), {},
+         ": casts to ONNX data type 99, which simgpu does not have"),
+        (18, node("Pad", "x p - axes"), {"p": np.array([1, 2]), "axes": np.array([5])},
+         ": pads axes (5,) of a tensor with 4 dimensions by (1, 2)"),
+        (13, node("MaxPool", "x", kernel_shape=[2, 2], pads=[2**40, 0, 0, 0]), {},
+         ": slides 2 taps over 1099511627779 places of an axis; is the file damaged?"),
+        (13, node("MaxPool", "x", kernel_shape=[2, 2], strides=[0, 1]), {},
+         ": MaxPool(float32[1,3,4,4]): strides is (0, 1); it must be 2 integers of 1 or more"),
+        (13, node("MaxPool", "x", kernel_shape=[2, 2], unheard_of=1), {},
+         ": MaxPool(float32[1,3,4,4]): knows no attribute 'unheard_of'; it has auto_pad, ceil_mode, dilations, "
+         "kernel_shape, pads, storage_order, strides"),
+        (13, node("Constant", "", value_string="text"), {},
+         ": gives its value as value_string, which simgpu does not read"),
         (13, node("Constant", "", sparse_value=helper.make_sparse_tensor(
-            helper.make_tensor("v", 1, [1], [1.0]), helper.make_tensor("i", 7, [1], [0]), [4])), {}, "sparse_value"),
+            helper.make_tensor("v", 1, [1], [1.0]), helper.make_tensor("i", 7, [1], [0]), [4])), {},
+         ": holds a sparse tensor in its attribute 'sparse_value', which simgpu does not read"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_file_and_node(write, opset, nodes, tensors, says):
@@ -141,25 +163,28 @@ def test_what_cannot_be_read_is_refused_with_file_and_node(write, opset, nodes, 
     with pytest.raises(ModelFileError) as refusal:
         read_onnx(path)
 
-    text = str(refusal.value)
-    assert text.startswith(f"{path}: the {nodes.op_type} node that makes 'y'")
-    assert says in text
+    assert str(refusal.value) == f"{path}: the {nodes.op_type} node that makes 'y'{says}"
 
 
 @pytest.mark.parametrize(
     ("nodes", "count"),
     [
-        (node("Dropout", "x", "y mask"), 1),
-        (node("MaxPool", "x", "y mask", kernel_shape=[2, 2]), 1),
-        (node("Split", "x s", "y z mask", axis=1), 2),
-        (node("Shape", "x", "y mask"), 1),
+        (node("Dropout", "x", "y mask"), "1 output"),
+        (node("MaxPool", "x", "y mask", kernel_shape=[2, 2]), "1 output"),
+        (node("Split", "x s", "y z mask", axis=1), "2 outputs"),
+        (node("Shape", "x", "y mask"), "1 output"),
     ],
 )
 def test_a_side_output_that_somebody_reads_is_refused(write, nodes, count):
     path = write([nodes], outputs="y mask", tensors={"s": np.array([1, 2])})
 
-    with pytest.raises(ModelFileError, match=f"makes 'mask', which somebody reads, but .* makes {count} output"):
+    with pytest.raises(ModelFileError) as refusal:
         read_onnx(path)
+
+    assert str(refusal.value) == (
+        f"{path}: the {nodes.op_type} node that makes 'y': makes 'mask', which somebody reads, but simgpu's "
+        f"{nodes.op_type} makes {count} at inference"
+    )
 
 
 def test_a_side_output_that_nobody_reads_is_left_away(write):
@@ -245,8 +270,13 @@ def test_integers_beyond_the_size_of_a_setting_are_not_computed_with(write):
 def test_a_huge_range_is_refused_before_it_takes_memory(write):
     path = write([node("Range", "a b c")], tensors={"a": 0, "b": 2**60, "c": 1})
 
-    with pytest.raises(ModelFileError, match="more than 65536 steps"):
+    with pytest.raises(ModelFileError) as refusal:
         read_onnx(path)
+
+    assert str(refusal.value) == (
+        f"{path}: the Range node that makes 'y': counts from 0 to 1152921504606846976 by 1, which is more than 65536 "
+        "steps"
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])

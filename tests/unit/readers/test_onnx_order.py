@@ -9,6 +9,15 @@ from simgpu.readers import read_onnx
 from tests.unit.readers.onnx_files import node
 
 
+def refusal(path):
+    """Return what is said of a file, behind its name."""
+    with pytest.raises(ModelFileError) as caught:
+        read_onnx(path)
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    return text.removeprefix(str(path)).lstrip()
+
+
 def test_a_sorted_file_keeps_its_order(write):
     nodes = [node("Relu", "x", "b"), node("Neg", "x", "a"), node("Add", "a b")]
 
@@ -24,30 +33,33 @@ def test_an_unsorted_file_is_sorted(write):
 def test_a_cycle_is_refused_by_its_nodes(write):
     nodes = [node("Add", "x b", "a", name="first"), node("Relu", "a", "b", name="second"), node("Relu", "b")]
 
-    with pytest.raises(ModelFileError) as refusal:
-        read_onnx(write(nodes))
-
-    assert "has a cycle: " in str(refusal.value)
-    assert "Add node 'first'" in str(refusal.value)
-    assert "Relu node 'second'" in str(refusal.value)
+    assert refusal(write(nodes)) == ("has a cycle: Relu node 'second' -> Add node 'first'; a model must be acyclic")
 
 
 def test_a_tensor_that_nothing_makes_is_refused_by_its_reader(write):
-    with pytest.raises(ModelFileError, match="'lost' is read by Relu node 'last', but nothing makes it"):
-        read_onnx(write([node("Relu", "lost", name="last")]))
+    text = refusal(write([node("Relu", "lost", name="last")]))
+
+    assert text == ": 'lost' is read by Relu node 'last', but nothing makes it"
 
 
 def test_an_output_that_nothing_makes_is_refused(write):
-    with pytest.raises(ModelFileError, match="'lost' is read by the graph as an output"):
-        read_onnx(write([node("Relu", "x")], outputs="y lost"))
+    text = refusal(write([node("Relu", "x")], outputs="y lost"))
+
+    assert text == ": 'lost' is read by the graph as an output, but nothing makes it"
 
 
-@pytest.mark.parametrize("again", ["x", "w", "y"])
-def test_a_tensor_that_is_made_twice_is_refused(write, again):
-    path = write([node("Relu", "x"), node("Relu", "x", again)], tensors={"w": [1.0]})
+@pytest.mark.parametrize(
+    ("again", "first"),
+    [
+        ("x", "the graph's inputs or initializers"),
+        ("w", "the graph's inputs or initializers"),
+        ("y", "the Relu node that makes 'y'"),
+    ],
+)
+def test_a_tensor_that_is_made_twice_is_refused(write, again, first):
+    text = refusal(write([node("Relu", "x"), node("Relu", "x", again)], tensors={"w": [1.0]}))
 
-    with pytest.raises(ModelFileError, match=f"tensor '{again}' is made twice: by "):
-        read_onnx(path)
+    assert text == f": tensor '{again}' is made twice: by {first} and by the Relu node that makes '{again}'"
 
 
 def test_names_of_nodes_are_kept_with_their_slashes(write):

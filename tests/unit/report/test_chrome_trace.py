@@ -10,6 +10,7 @@ import pytest
 from simgpu.errors import InvalidValue
 from simgpu.report import chrome_trace, write_chrome_trace
 from simgpu.trace import Decision, DeviceSummary, MemoryEvent, Span, Trace
+from tests.messages import exactly
 from tests.unit.report.runs import predicted, small_run
 
 GPU = "/job:localhost/replica:0/task:0/device:GPU:0"
@@ -112,12 +113,16 @@ def test_a_file_that_cannot_be_written_is_refused_in_words(trace, tmp_path, path
 
 @pytest.mark.parametrize("path", [3, None, b"t.json", "a\0b"])
 def test_what_is_no_path_is_refused(trace, path):
-    with pytest.raises(InvalidValue, match=r"^a trace is written to a path, not to "):
+    with pytest.raises(
+        InvalidValue, match=exactly(f"a trace is written to a path, not to {path!r}; give the name of a file")
+    ):
         write_chrome_trace(path, trace)
 
 
 def test_what_is_no_trace_is_refused_before_anything_is_written(trace, tmp_path):
-    with pytest.raises(InvalidValue, match=r"^None is not a trace; give those of `simulate`"):
+    with pytest.raises(
+        InvalidValue, match=exactly("None is not a trace; give those of `simulate`, `execute` or `run`")
+    ):
         write_chrome_trace(tmp_path / "t.json", trace, None)
 
     assert not (tmp_path / "t.json").exists()

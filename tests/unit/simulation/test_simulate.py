@@ -6,6 +6,7 @@ from simgpu.execution import execute
 from simgpu.graph import GraphBuilder, TensorSpec
 from simgpu.kernels import add_operation
 from simgpu.machine import Machine
+from simgpu.naming import short_name
 from simgpu.placement import place
 from simgpu.simulation import simulate
 from simgpu.trace import Action, compare
@@ -76,12 +77,12 @@ def test_another_machine_sets_its_own_caps():
 
 @pytest.mark.parametrize("other", ["2 x 1MiB", "cpu", {"hosts": [{"gpus": "1 x 1MiB"}]}], ids=str)
 def test_another_machine_with_other_devices_is_refused(other):
-    names = ", ".join(device.name for device in Machine(other).devices)
+    ours, theirs = (", ".join(short_name(device.name) for device in it.devices) for it in (ONE, Machine(other)))
     with pytest.raises(MachineError) as caught:
         simulate(Sketch().placed(ONE), machine=Machine(other))
 
     assert str(caught.value) == (
-        f"the placement is for {', '.join(device.name for device in ONE.devices)} and the other machine has {names}; "
+        f"the placement is for {ours}, and the other machine has {theirs}; "
         "give a machine with the same device names in the same order"
     )
 

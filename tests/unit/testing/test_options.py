@@ -97,7 +97,10 @@ NO_COUNT = "is not a number of devices; write --simgpu=N, or a bare --simgpu beh
             ["-o", "simgpu_devices=0"],
             "simgpu_devices: 0 is not a number of devices; give an int of 1 or more",
         ),
-        (["-o", "simgpu_devices=two"], "simgpu_devices: invalid literal for int() with base 10: 'two'"),
+        (
+            ["-o", "simgpu_devices=two"],
+            "simgpu_devices: invalid literal for int() with base 10: 'two'; give an int of 1 or more",
+        ),
         (
             ["-o", "simgpu_memory=12"],
             "simgpu_memory: '12' has no unit; accepted: an int in B, or text such as '512 MiB', '1.5GiB', '2 GB'",
