@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from simgpu import cli
+import simgpu as sg
+from simgpu import cli, config, environment
 from simgpu.cli import entry
 from simgpu.kernels import KERNEL_SETS
 from simgpu.machine.link_mapping import LINK_FIGURES
@@ -32,8 +38,11 @@ from simgpu.session import run
 from tests.unit.report.runs import small_run, starved_run
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTED = ("scenarios", "graphs", "machines", "readers", "simulation")
-DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in TESTED}
+TESTED = ("scenarios", "graphs", "machines", "devices", "readers", "simulation")
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in TESTED}
+NAMED = re.compile(r"^<!-- (\S+) -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+DOCS = {name: NAMED.sub("", text) for name, text in PAGES.items()}
+"""The pages without the blocks that have a name: each of those has a test of its own."""
 WORK = "\ngraph: {operations: [{name: x, op: Input, shape: [4]}, {name: y, op: Relu, inputs: [x]}]}\n"
 
 
@@ -60,6 +69,25 @@ def keys_of(data: object) -> set[str]:
 
 def test_every_block_is_of_a_kind_that_is_tested():
     assert {kind for text in DOCS.values() for kind, _ in blocks(text)} == {"python", "text", "yaml", "sh"}
+
+
+@pytest.fixture(autouse=True)
+def default_settings(monkeypatch, tmp_path):
+    """Let no variable of this process speak, and share no card with its other programs."""
+    for variable in (*environment_variables(), "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    directory = tmp_path / "cards"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv(environment.DIRECTORY, str(directory))
+    before = sg.set_default_runtime(None)
+    yield
+    made = sg.set_default_runtime(before)
+    if made is not None:
+        made.close()
+
+
+def environment_variables() -> list[str]:
+    return [value for name, value in vars(environment).items() if name.isupper() and name != "DEFAULT_MACHINE"]
 
 
 @pytest.mark.parametrize("name", DOCS)
@@ -133,3 +161,48 @@ def test_every_exit_status_is_documented():
 
 def test_every_kernel_set_is_documented():
     assert sorted(KERNEL_SETS.keys() - code_names(DOCS["graphs"])) == []
+
+
+def test_every_environment_variable_is_documented():
+    assert [name for name in environment_variables() if name not in PAGES["devices"]] == []
+
+
+def test_every_function_of_the_configuration_is_documented():
+    records = {"LogicalDevice", "LogicalDeviceConfiguration", "PhysicalDevice"}
+    spelled = [*config.__all__, *dir(config.threading)]
+    functions = {name for name in spelled if not name.startswith("_")} - records - {"chosen"}
+    named = PAGES["devices"].replace("`get_…`", "get_inter_op_parallelism_threads get_intra_op_parallelism_threads")
+
+    assert sorted(name for name in functions if name not in named) == []
+
+
+def test_every_argument_of_a_runtime_is_documented_with_its_default():
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", PAGES["devices"], re.MULTILINE))
+    parameters = inspect.signature(sg.Runtime).parameters.values()
+
+    assert rows == {parameter.name: str(parameter.default) for parameter in parameters}
+
+
+def test_smi_shows_what_the_program_holds(tmp_path, capsys):
+    named = dict(NAMED.findall(PAGES["devices"]))
+    program = tmp_path / "train.py"
+    program.write_text(named["train.py"])
+    command = [sys.executable, str(program)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as ran:
+        assert ran.stdout.read(5) == "press"
+        assert cli.main(["smi"]) == 0
+        shown = capsys.readouterr().out
+        assert cli.main(["smi", "--json"]) == 0
+        ran.communicate("\n")
+
+    assert ran.returncode == 0
+    keys = keys_of(json.loads(capsys.readouterr().out))
+    assert without_the_process(shown) == without_the_process(named["smi"])
+    assert sorted(keys - code_names(PAGES["devices"])) == []
+
+
+def without_the_process(table: str) -> str:
+    """Leave out the number of the process, and the width of its column."""
+    return re.sub(r" +|-{2,}", " ", re.sub(r"\| +[0-9]+ \|", "| |", table))
