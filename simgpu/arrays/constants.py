@@ -48,14 +48,13 @@ def host_values(value: Any, dtype: Any) -> tuple[np.ndarray[Any, Any], str]:
     try:
         values = np.asarray(value)
     except ValueError as error:
-        raise InvalidValue(f"a constant is one value or a regular nest of lists: {error}") from error
+        raise InvalidValue(
+            f"a constant is one value, or lists of one length each inside the other, and not {value!r:.60}"
+        ) from error
     if values.dtype.kind in "USO" and dtype in (None, "string"):
         return _strings(values), "string"
-    name = (
-        dtype
-        if dtype is not None
-        else (values.dtype.name if isinstance(value, np.ndarray | np.generic) else _default(values))
-    )
+    is_numpy = isinstance(value, np.ndarray | np.generic)
+    name = dtype or (values.dtype.name if is_numpy else _default(values))
     if values.dtype.kind in "USO" or (values.dtype.kind == "f" and np.dtype(array_dtype(name)).kind in "iub"):
         raise InvalidValue(f"a constant of dtype {name} cannot be made of {values.dtype} values: {value!r:.60}")
     return values.astype(array_dtype(name), copy=False), name

@@ -40,7 +40,7 @@ def _as_numpy(value: Any) -> np.ndarray[Any, Any]:
     try:
         values = np.asarray(value)
     except (ValueError, OverflowError) as error:
-        raise InvalidValue(f"asarray: {value!r:.60} is no array of one shape: {error}") from None
+        raise InvalidValue(f"asarray: {value!r:.60} has no one shape; give lists of one length each") from error
     if values.dtype == np.uint64 and not hasattr(value, "dtype") and not _is_buffer(value):
         raise InvalidValue(f"asarray: an int of {value!r:.60} is beyond int64; give dtype=xp.uint64")
     return values

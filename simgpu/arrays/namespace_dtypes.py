@@ -97,8 +97,9 @@ def result_type(*arrays_and_dtypes: Any) -> Dtype:
         raise InvalidValue("result_type needs at least one array or dtype")
     try:
         return dtype_of(dtype_name(np.result_type(*given)))
-    except TypeError as error:
-        raise GraphError(f"result_type: {error}") from None
+    except TypeError:
+        names = [type(value).__name__ if value.__class__ in SCALARS else _name(value) for value in arrays_and_dtypes]
+        raise GraphError(f"result_type: no dtype holds {' and '.join(names)}; cast some of them") from None
 
 
 def _name(value: Any) -> str:

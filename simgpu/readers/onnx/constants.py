@@ -31,7 +31,7 @@ def _constant_of_shape(call: Call) -> Value:
     shape = tuple(int(dim) for dim in call.constant(0, "its shape").reshape(-1).tolist())
     filled = call.attributes.get("value", ZERO)
     if not isinstance(filled, FileTensor) or filled.spec.size != 1:
-        raise call.refuse(f"has the value {filled!r}; it must be a tensor of one element")
+        raise call.refuse("has a value that is no tensor of one element")
     return Value.filled(TensorSpec(shape, filled.spec.dtype), scalar(filled.read()), from_shape=_from_shape(call))
 
 

@@ -33,6 +33,9 @@ ROWS = {
     'xp.result_type("text")': "'text' is neither an array nor a dtype; take one of the namespace, such as xp.float32",
     "xp.linalg.pinv(xp.ones((2, 2)), rtol=1j)": "linalg.pinv: a tolerance is real, and this is 1j",
     'xp.asarray("text")': "asarray: arrays hold numbers or bools, and 'text' is of <U4",
+    "xp.asarray([1, [2, 3]])": "asarray: [1, [2, 3]] has no one shape; give lists of one length each",
+    'xp.result_type("bfloat16", xp.int64)': ("result_type: no dtype holds bfloat16 and int64; cast some of them"),
+    "x[xp.ones(2)]": "an array of float64 is no index; use one of integers or bools",
     "xp.asarray(2**63)": "asarray: an int of 9223372036854775808 is beyond int64; give dtype=xp.uint64",
     "xp.asarray([1, 2], copy=False)": (
         "asarray: values of the host come onto a logical device by a copy; do not forbid it"

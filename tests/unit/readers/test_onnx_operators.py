@@ -150,6 +150,9 @@ def test_settings_become_attributes(write, opset, nodes, tensors, attributes, sh
         (13, node("MaxPool", "x", kernel_shape=[2, 2], unheard_of=1), {},
          ": MaxPool(float32[1,3,4,4]): knows no attribute 'unheard_of'; it has auto_pad, ceil_mode, dilations, "
          "kernel_shape, pads, storage_order, strides"),
+        (13, node("ConstantOfShape", "s", value=helper.make_tensor("v", 1, [2], [1.0, 2.0])), {"s": np.array([2])},
+         ": has a value that is no tensor of one element"),
+        (13, node("Shape", ""), {}, ": lacks its input 0"),
         (13, node("Constant", "", value_string="text"), {},
          ": gives its value as value_string, which simgpu does not read"),
         (13, node("Constant", "", sparse_value=helper.make_sparse_tensor(

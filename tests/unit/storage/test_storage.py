@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from simgpu.errors import ExecutionError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import rule
 from simgpu.storage import STORAGES, NumpyRegion, NumpyStorage, ShapeArray, ShapeStorage
@@ -140,3 +141,17 @@ def test_a_region_of_shapes_holds_what_is_inside_it():
     assert not first.holds(first.arrays(floats(129))(3584))
     assert not first.holds(first.arrays(floats(1))(-4))
     assert not first.holds(second.arrays(floats(1))(0))
+
+
+def test_a_computer_without_address_space_is_told_what_to_use_instead(monkeypatch):
+    def full(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("simgpu.storage.numpy_storage.mmap.mmap", full)
+
+    with pytest.raises(ExecutionError) as caught:
+        NumpyStorage().open(2**40)
+    assert str(caught.value) == (
+        "this computer cannot reserve 1 TiB of address space for a device ([Errno 12] Cannot allocate memory); use "
+        "smaller limits or fewer devices, or `shape` storage, which holds no bytes"
+    )
