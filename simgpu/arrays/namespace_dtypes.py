@@ -98,7 +98,8 @@ def result_type(*arrays_and_dtypes: Any) -> Dtype:
     try:
         return dtype_of(dtype_name(np.result_type(*given)))
     except TypeError:
-        names = [type(value).__name__ if value.__class__ in SCALARS else _name(value) for value in arrays_and_dtypes]
+        pairs = zip(arrays_and_dtypes, scalars, strict=True)
+        names = [_name(value) if scalar is NotImplemented else type(scalar).__name__ for value, scalar in pairs]
         raise GraphError(f"result_type: no dtype holds {' and '.join(names)}; cast some of them") from None
 
 
