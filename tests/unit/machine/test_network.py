@@ -112,3 +112,22 @@ def test_devices_without_a_way_between_them_are_named():
         apart.route(0, 1)
 
     assert str(refused.value) == "no link leads from a to b; add one, or a switch between them"
+
+
+class Watched(list[object]):
+    """Ports that count how often somebody looks at them all."""
+
+    looks = 0
+
+    def __iter__(self):
+        self.looks += 1
+        return super().__iter__()
+
+
+def test_a_route_through_a_switch_does_not_look_at_all_of_its_ports():
+    star = network(*(link(f"{device}X") for device in "abcdefgh"), devices="abcdefgh", switches="X")
+    ports, feeds = Watched(star._ports["X"]), Watched(star._feeds["X"])
+    star._ports["X"], star._feeds["X"] = ports, feeds
+
+    assert names(star, 0, 7) == ["aX out", "hX in"]
+    assert (ports.looks, feeds.looks) == (0, 0)
