@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import index
+from typing import SupportsIndex
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from simgpu.program import CALLER, Program, Task, TaskKind
 from simgpu.simulation.disciplines import Discipline
 from simgpu.simulation.hardware import Hardware
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE, Ints, Workload, follower_arrays
+from simgpu.units import LARGEST
 
 _WHOLE = "0 or more"
 
@@ -75,7 +78,9 @@ class Assembly:
         if machine.devices[task.device].kind == "GPU":
             cost = Cost(cost.serial_ps)
         queue = self.hardware.queue(task.device, self._stream(operation, task.device))
-        rank = self.discipline(operation, cost.serial_ps)
+        if cost.serial_ps > LARGEST:
+            raise GraphError(f"operation {operation.name!r} takes {cost.serial_ps} ps, which is more than 2**63 - 1")
+        rank = _rank(operation, self.discipline(operation, cost.serial_ps))
         self._add(COMPUTE, cost.part_ps, queue, cost.parts, rank, _number(operation, "release_ps"), (NONE, NONE))
 
     def _move(self, task: Task) -> None:
@@ -123,7 +128,16 @@ def _number(operation: Operation, attribute: str) -> int:
     given = operation.attributes.get(attribute, 0)
     if type(given) is not int or given < 0:
         raise GraphError(f"operation {operation.name!r} has {attribute} {given!r}; it must be an int of 0 or more")
+    if given > LARGEST:
+        raise GraphError(f"operation {operation.name!r} has {attribute} {given}, which is more than 2**63 - 1")
     return given
+
+
+def _rank(operation: Operation, given: object) -> int:
+    rank = index(given) if isinstance(given, SupportsIndex) else None
+    if rank is None or abs(rank) > LARGEST:
+        raise GraphError(f"operation {operation.name!r} has the rank {given!r}; a discipline gives an int of 64 bits")
+    return rank
 
 
 def _ints(values: list[int]) -> Ints:

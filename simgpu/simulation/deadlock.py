@@ -19,8 +19,13 @@ def check_finished(workload: Workload, timeline: Timeline, name: Name = "task {}
         return
     waits_for = _open_predecessors(workload, set(left))
     circle = circle_of(waits_for)
-    lines = [f"{name(task)} waits for {', '.join(map(name, waits_for[task][:_SHOWN]))}" for task in circle or left]
+    lines = [_line(task, waits_for[task], name) for task in circle or left]
     raise DeadlockError(f"{len(left)} of {len(workload)} tasks can never run: {listed_waits(lines, bool(circle))}")
+
+
+def _line(task: int, waits_for: Sequence[int], name: Name) -> str:
+    others = ", ".join(map(name, waits_for[:_SHOWN]))
+    return f"{name(task)} waits for {others}" if others else f"{name(task)} never started"
 
 
 def listed_waits(lines: Sequence[str], is_circle: bool) -> str:

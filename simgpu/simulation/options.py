@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from simgpu.errors import InvalidValue
 from simgpu.simulation.disciplines import DISCIPLINES, Discipline
 from simgpu.simulation.perturbations import Perturbation
-from simgpu.simulation.running import EngineChoice
+from simgpu.simulation.running import EngineChoice, one_of
 from simgpu.simulation.workload import LaunchMode, LinkPolicyName
 
 OnOom = Literal["raise", "wait", "spill"]
@@ -62,7 +62,11 @@ class SimulationOptions:
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
             value = getattr(self, name)
-            if value not in known and not (name == "discipline" and callable(value)):
-                raise InvalidValue(f"{name}={value!r} is not {_MEANINGS[name]}; choose one of {', '.join(known)}")
+            if not (name == "discipline" and callable(value)):
+                one_of(name, value, known, _MEANINGS[name])
         if type(self.streams) is not int or not 1 <= self.streams <= 1024:
             raise InvalidValue(f"streams={self.streams!r} is not a number of streams; give an int from 1 to 1024")
+        if type(self.copy_engines) is not bool:
+            raise InvalidValue(
+                f"copy_engines={self.copy_engines!r} is not True or False; a card's model has their number"
+            )

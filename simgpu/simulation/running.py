@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, get_args
 
+from simgpu.errors import InvalidValue
 from simgpu.simulation.deadlock import check_finished
 from simgpu.simulation.engine import Engine
 from simgpu.simulation.timeline import Timeline
@@ -39,7 +40,16 @@ def run(
     on_progress: OnProgress | None = None,
 ) -> Timeline:
     """Run a workload to its end. Raises DeadlockError if tasks wait for ever."""
+    one_of("links", links, get_args(LinkPolicyName), "a link policy")
+    one_of("launch", launch, get_args(LaunchMode), "a mode of launching")
+    one_of("engine", engine, get_args(EngineChoice), "an engine")
     attendant = _Progress(len(workload), on_progress) if on_progress else None
     timeline = Engine(workload, links=links, launch=launch, attendant=attendant).run()
     check_finished(workload, timeline)
     return timeline
+
+
+def one_of(name: str, value: Any, choices: Any, what: str) -> None:
+    """Refuse the value of an option that is none of the choices."""
+    if value not in choices:
+        raise InvalidValue(f"{name}={value!r} is not {what}; choose one of {', '.join(choices)}")

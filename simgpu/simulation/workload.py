@@ -86,6 +86,7 @@ class Resources:
     change_per_s: Ints = field(default_factory=_no_ints)
 
     def __post_init__(self) -> None:
+        _check_int64(self)
         _check_same_length(self, "queue_")
         _check_same_length(self, "channel_")
         _check_same_length(self, "change_")
@@ -131,6 +132,7 @@ class Workload:
     followers: Ints
 
     def __post_init__(self) -> None:
+        _check_int64(self)
         for name in ("amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
             if len(getattr(self, name)) != len(self.kind):
                 raise InvalidValue(f"{name} has {len(getattr(self, name))} entries for {len(self.kind)} tasks")
@@ -167,6 +169,15 @@ def follower_arrays(tasks: int, before: Ints, after: Ints) -> tuple[Ints, Ints]:
     starts = np.zeros(tasks + 1, np.int64)
     np.cumsum(np.bincount(pairs[:, 0], minlength=tasks), out=starts[1:])
     return starts, np.ascontiguousarray(pairs[:, 1])
+
+
+def _check_int64(record: Any) -> None:
+    """Refuse other arrays: a float that is not whole, or not a number, would be taken for a time."""
+    for it in fields(record):
+        values = getattr(record, it.name)
+        if it.name != "resources" and getattr(values, "dtype", None) != np.int64:
+            given = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
+            raise InvalidValue(f"{it.name} is {given}; it must be an array of int64")
 
 
 def _check_same_length(record: Any, prefix: str) -> None:

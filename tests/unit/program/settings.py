@@ -28,7 +28,7 @@ def machine(gpus="", *, launch_ps=0, **mapping) -> Machine:
 class Sketch:
     """A graph in the making. Every operation has a name, a device, a duration, and outputs of so many bytes each.
 
-    `does` is what it does to its arrays on `AsTold` storage.
+    `does` is what it does to its arrays on `AsTold` storage; it may have more attributes.
     """
 
     builder: GraphBuilder = field(default_factory=GraphBuilder)
@@ -43,9 +43,10 @@ class Sketch:
         after: Sequence[str] = (),
         type: str = "Identity",
         does: Callable[[Sequence[Any], Sequence[Any]], object] | None = None,
+        **attributes: object,
     ) -> Sketch:
         specs = [TensorSpec((size,), "uint8") for size in sizes]
-        attributes = {"duration_ps": ps, "does": does}
+        attributes |= {"duration_ps": ps, "does": does}
         self.builder.add(type, inputs, name=name, outputs=specs, attributes=attributes, device=on, control_inputs=after)
         return self
 
