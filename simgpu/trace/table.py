@@ -56,6 +56,10 @@ class Table(Sequence[Row], Generic[Row]):
         kept: Column = self._columns[column]
         return kept
 
+    def words(self, column: int) -> Words:
+        """Return what the numbers of a column stand for."""
+        return self._words[column]
+
     def _rows(self, columns: Iterable[Column]) -> Iterator[Row]:
         return map(self._make, *map(_spoken, columns, self._words))
 
