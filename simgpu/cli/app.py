@@ -43,6 +43,10 @@ Soft = Annotated[
     bool | None, typer.Option("--soft/--hard", help="Let a device that cannot be had give way to another, or refuse.")
 ]
 TraceFile = Annotated[str | None, typer.Option("--trace", metavar="FILE", help="Write a Chrome trace to this file.")]
+Metrics = Annotated[
+    bool,
+    typer.Option("--metrics", help="Show critical path, waiting, bubble and links; in JSON, every step and slack."),
+]
 Links = Annotated[str | None, typer.Option(help="How transfers share links: fair, fifo.")]
 
 
@@ -75,12 +79,13 @@ def run(
     json: Json = False,
     trace: TraceFile = None,
     placement: Decisions = False,
+    metrics: Metrics = False,
 ) -> None:
     """Run a scenario: place, execute, simulate, compare. Options replace what the file says."""
     from simgpu.cli.commands import Output, run_file
 
     changes = {"soft": soft, "kernels": kernels, "seed": seed, "storage": storage, "links": links}
-    raise typer.Exit(run_file(file, engine, changes, Output(json, trace, placement)))
+    raise typer.Exit(run_file(file, engine, changes, Output(json, trace, placement, metrics)))
 
 
 @app.command()
@@ -100,6 +105,7 @@ def simulate(
     json: Json = False,
     trace: TraceFile = None,
     placement: Decisions = False,
+    metrics: Metrics = False,
 ) -> None:
     """Predict how long a model takes on a machine, without a scenario file."""
     from simgpu.cli.commands import Output, simulate_model
@@ -109,7 +115,7 @@ def simulate(
     options = {"batch": batch, "weights": weights}
     options |= {"stages": stages, "microbatches": microbatches, "schedule": schedule, "split": split}
     choice = ModelChoice(model, machine, options, changes)
-    raise typer.Exit(simulate_model(choice, Output(json, trace, placement)))
+    raise typer.Exit(simulate_model(choice, Output(json, trace, placement, metrics)))
 
 
 @app.command()

@@ -32,11 +32,12 @@ DISAGREEMENT = 1
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a command gives: JSON or tables, a trace file, and every decision or only their summary."""
+    """What a command gives: JSON or tables, a trace file, and every decision and metric or only their summary."""
 
     json: bool = False
     trace: str | None = None
     decisions: bool = False
+    metrics: bool = False
 
 
 def run_file(path: str, engine: str, changes: Mapping[str, Any], output: Output) -> int:
@@ -157,9 +158,9 @@ def _shortage(result: RunResult, error: OutOfDeviceMemory) -> OutOfDeviceMemory:
 
 def _report(result: RunResult, output: Output) -> None:
     if output.json:
-        _print_json(result_json(result, decisions=output.decisions))
+        _print_json(result_json(result, decisions=output.decisions, metrics=output.metrics))
     else:
-        show(run_report(result, decisions=output.decisions))
+        show(run_report(result, decisions=output.decisions, metrics=output.metrics))
 
 
 def _print_json(data: Mapping[str, Any]) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.graph import TensorSpec
 from simgpu.machine import Machine
+from simgpu.metrics import metrics_of
 from simgpu.placement import Placement
+from simgpu.report.metrics_json import metrics_json
 from simgpu.report.summary import DeviceRow, device_rows, main_machine, main_trace, placement_counts, transfers
 from simgpu.scenario import Scenario
 from simgpu.session import RunResult
@@ -17,8 +19,11 @@ FORMAT = 1
 """Version of the JSON form: grows when a key changes its meaning or goes."""
 
 
-def result_json(result: RunResult, *, decisions: bool = False) -> dict[str, Any]:
-    """Return a run as plain data. With `decisions`, also the device and reason of every operation."""
+def result_json(result: RunResult, *, decisions: bool = False, metrics: bool = False) -> dict[str, Any]:
+    """Return a run as plain data. With `decisions`, also the device and reason of every operation.
+
+    With `metrics`, also every step of the critical path and the slack of every span.
+    """
     trace = main_trace(result)
     rows = device_rows(trace, result.placement, main_machine(result)) if trace is not None else []
     return {
@@ -26,6 +31,7 @@ def result_json(result: RunResult, *, decisions: bool = False) -> dict[str, Any]
         "simulated_machine": _machine(result.simulated_machine),
         "devices": [_device(row, has_modelled_time=result.predicted is not None) for row in rows],
         "predicted": None if result.predicted is None else _predicted(result.predicted),
+        "metrics": None if result.predicted is None else _metrics(result, result.predicted, details=metrics),
         "executed": None if result.executed is None else _executed(result.executed),
         "agreement": None if result.agreement is None else _agreement(result.agreement),
         "out_of_memory": None if result.shortage is None else _shortage(result.shortage, result.shortage_engine),
@@ -100,6 +106,11 @@ def _predicted(trace: Trace) -> dict[str, Any]:
         "transfers": number,
         "transferred_bytes": size_bytes,
     }
+
+
+def _metrics(result: RunResult, trace: Trace, *, details: bool) -> dict[str, Any]:
+    metrics = metrics_of(trace, result.placement, machine=result.simulated_machine)
+    return metrics_json(metrics, trace, details=details)
 
 
 def _executed(trace: Trace) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simgpu.graph import TensorSpec
+from simgpu.metrics import metrics_of
 from simgpu.placement import Placement
+from simgpu.report.metrics_report import metrics_report
 from simgpu.report.summary import DeviceRow, device_rows, main_machine, main_trace, transfers
 from simgpu.report.tables import Part, decision_table, device_table, percent, placement_table
 from simgpu.scenario import Scenario
@@ -17,9 +19,17 @@ _MOST_DEVICES = 32
 _MOST_OUTPUTS = 4
 
 
-def run_report(result: RunResult, *, decisions: bool = False) -> list[Part]:
-    """Return the report of a run. With `decisions`, also the device and reason of every operation."""
-    return [*placement_report(result.scenario, result.placement, decisions=decisions), *_parts(result)]
+def run_report(result: RunResult, *, decisions: bool = False, metrics: bool = False) -> list[Part]:
+    """Return the report of a run. With `decisions`, also the device and reason of every operation.
+
+    With `metrics`, also the critical path, waiting, the bubble and the links.
+    """
+    parts = [*placement_report(result.scenario, result.placement, decisions=decisions), *_parts(result)]
+    trace = main_trace(result)
+    if metrics and trace is not None:
+        measured = metrics_of(trace, result.placement, machine=main_machine(result))
+        parts += ["", *metrics_report(measured, trace.clock)]
+    return parts
 
 
 def placement_report(scenario: Scenario, placement: Placement, *, decisions: bool = False) -> list[Part]:

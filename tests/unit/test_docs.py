@@ -38,7 +38,7 @@ from simgpu.session import run
 from tests.unit.report.runs import small_run, starved_run
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTED = ("scenarios", "graphs", "machines", "devices", "readers", "simulation")
+TESTED = ("scenarios", "graphs", "machines", "devices", "readers", "simulation", "metrics")
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in TESTED}
 NAMED = re.compile(r"^<!-- (\S+) -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 DOCS = {name: NAMED.sub("", text) for name, text in PAGES.items()}
@@ -146,7 +146,7 @@ def test_every_key_of_a_machine_is_documented():
 
 
 def test_every_key_of_the_json_is_documented():
-    keys = keys_of([result_json(small_run(), decisions=True), result_json(starved_run())])
+    keys = keys_of([result_json(small_run(), decisions=True, metrics=True), result_json(starved_run())])
 
     assert sorted(keys - code_names(DOCS["scenarios"])) == []
 

@@ -75,6 +75,17 @@ def test_decisions_are_listed_on_request(simgpu, file):
     assert "| w         |" not in simgpu("run", file)[1]
 
 
+def test_metrics_are_shown_on_request_and_in_json_with_every_step_and_slack(simgpu, file):
+    arguments = ("simulate", "squeezenet", "--machine", "2 x 1GiB", "--batch", 1)
+    short, long = (json.loads(simgpu("run", file, "--json", *more)[1])["metrics"] for more in ((), ("--metrics",)))
+
+    assert "\nCritical path (modelled time): " in simgpu("run", file, "--metrics")[1]
+    assert "\nCritical path (modelled time): " in simgpu(*arguments, "--metrics")[1]
+    assert "\nCritical path" not in simgpu(*arguments)[1]
+    assert long.keys() - short.keys() == {"slack"}
+    assert long["critical_path"].keys() - short["critical_path"].keys() == {"steps"}
+
+
 def test_the_trace_file_holds_both_traces(simgpu, file, tmp_path):
     status, _, _ = simgpu("run", file, "--trace", tmp_path / "out.json")
 

@@ -42,7 +42,32 @@ def test_the_keys_and_types_of_a_run_are_these():
         "transferred_bytes",
     )
 
-    assert keys(result_json(small_run(), decisions=True)) == {
+    use = dict.fromkeys(("transfers", "size_bytes", "busy_ps", "waiting_ps"), "int")
+    queue = {"mean_queue": "float", "longest_queue": "int"}
+    metrics = {
+        "critical_path": {
+            **dict.fromkeys(("compute_ps", "transfer_ps", "launch_ps", "waiting_ps", "release_ps"), "int"),
+            "steps": [
+                {
+                    **dict.fromkeys(("kind", "name", "resource", "after"), "str"),
+                    **dict.fromkeys(("start_ps", "end_ps"), "int"),
+                }
+            ],
+        },
+        "bubble": {"devices": ["str"], "pipeline": "float", "inner": "float"},
+        "devices": [
+            {
+                "device": "str",
+                **dict.fromkeys(("busy_ps", "idle_ps", "waiting_ps", "launch_ps", "launch_waiting_ps"), "int"),
+                **queue,
+            }
+        ],
+        "ways": [{"way": "str", **use, **queue}],
+        "links": [{"link": "str", **use, "bandwidth_bytes_per_s": "int", "utilization": "float"}],
+        "slack": [{**dict.fromkeys(("kind", "name", "resource"), "str"), "slack_ps": "int"}],
+    }
+
+    assert keys(result_json(small_run(), decisions=True, metrics=True)) == {
         "format": "int",
         "scenario": {"name": "str", "seed": "int"},
         "machine": "str",
@@ -58,6 +83,7 @@ def test_the_keys_and_types_of_a_run_are_these():
         "simulated_machine": "str",
         "devices": [device],
         "predicted": dict.fromkeys(predicted, "int"),
+        "metrics": metrics,
         "executed": {"transfers": "int", "transferred_bytes": "int", "wall_clock": {"makespan_ps": "int"}},
         "agreement": {
             "agree": "bool",
@@ -82,8 +108,45 @@ def test_all_but_wall_clock_times_is_the_same_in_every_run():
 def test_an_execution_alone_says_nothing_of_modelled_time():
     data = result_json(small_run("execute"))
 
-    assert (data["predicted"], data["agreement"]) == (None, None)
+    assert (data["predicted"], data["metrics"], data["agreement"]) == (None, None, None)
     assert [key for device in data["devices"] for key in device if key in ("busy_ps", "utilization")] == []
+
+
+def test_metrics_are_there_and_their_details_where_they_are_asked_for():
+    short, long = (
+        result_json(small_run("simulate"))["metrics"],
+        result_json(small_run("simulate"), metrics=True)["metrics"],
+    )
+    steps, slack = long["critical_path"].pop("steps"), long.pop("slack")
+
+    assert short == long
+    assert [(step["kind"], step["name"], step["after"]) for step in steps] == [
+        ("transfer", "x", "nothing"),
+        ("launch", "y", "dependency"),
+        ("compute", "y", "dependency"),
+        ("transfer", "y", "dependency"),
+        ("launch", "z", "dependency"),
+        ("compute", "z", "dependency"),
+        ("transfer", "z", "dependency"),
+    ]
+    assert [span["slack_ps"] for span in slack] == [0] * 7
+    assert sum(short["critical_path"].values()) == result_json(small_run("simulate"))["predicted"]["makespan_ps"]
+
+
+def test_metrics_of_a_run_that_ran_out_of_memory_are_those_of_what_happened():
+    data = result_json(starved_run())
+
+    assert sum(data["metrics"]["critical_path"].values()) == data["predicted"]["makespan_ps"]
+
+
+def test_metrics_are_those_of_the_machine_that_is_simulated():
+    links = result_json(elsewhere_run("16KiB", "16KiB"))["metrics"]["links"]
+
+    assert [link["link"] for link in links] == [
+        "host0/GPU:0 pcie3-x16 out",
+        "host0/GPU:0 pcie3-x16 in",
+        "host0/GPU:0 memory",
+    ]
 
 
 def test_figures_of_a_refused_allocation_are_those_of_the_error():
