@@ -271,9 +271,9 @@ def _are_alike(left, right):
 
 TestArrays = ArraysMachine.TestCase
 TestArrays.settings = settings(
-    max_examples=settings.default.max_examples * 15 // 100, stateful_step_count=30, deadline=None
+    max_examples=settings.default.max_examples // 10, stateful_step_count=30, deadline=None
 )
 TestShapes = ShapesMachine.TestCase
 TestShapes.settings = settings(
-    max_examples=settings.default.max_examples * 15 // 100, stateful_step_count=30, deadline=None
+    max_examples=settings.default.max_examples // 10, stateful_step_count=30, deadline=None
 )

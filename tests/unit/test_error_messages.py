@@ -54,6 +54,28 @@ def add_arrays_of_two_devices(place):
     place.xp.ones(3, device="gpu:0") + place.xp.ones(3, device="gpu:1")
 
 
+def relus(*, sizes):
+    """Return a chain of operations whose results have so many bytes, 5 ps each, on the one GPU of a machine."""
+    builder, made = sg.GraphBuilder(), []
+    for number, size in enumerate(sizes):
+        made = builder.add(
+            "Relu",
+            made,
+            name=f"op{number}",
+            outputs=[sg.TensorSpec((size,), "uint8")],
+            attributes={"duration_ps": 5},
+        )
+    return sg.place(builder.build(), "1 x 2KiB", kernels="all")
+
+
+def wait_for_ever(place):
+    sg.simulate(relus(sizes=[1024, 2048]), on_oom="wait")
+
+
+def lose_a_device(place):
+    sg.simulate(relus(sizes=[512, 512]), perturbations=(sg.Fails(device="GPU:0", at=5),))
+
+
 def enter_a_device_that_is_no_name(place):
     place.runtime.device("gpu0")
 
@@ -136,10 +158,18 @@ MESSAGES = {
             "{folder}`, or name a directory of your own with SIMGPU_RUNTIME_DIR"
         ),
     ),
+    sg.DeadlockError: (
+        wait_for_ever,
+        f"1 of 2 tasks can never run: op1 waits for 2 KiB on {GPU0}, where op0 1 KiB hold 1 KiB of 2 KiB",
+    ),
+    sg.DeviceFailure: (
+        lose_a_device,
+        "GPU:0 fails at 5 ps, with 2 operations and transfers left: op0, op1; let another device take over "
+        "(`then`), or place less on GPU:0",
+    ),
     sg.DeviceMismatchError: (
         add_arrays_of_two_devices,
-        "add has inputs on GPU:0, GPU:1; move them to one device first (`x.to_device(...)`), or let a runtime copy "
-        'them: mixed="copy"',
+        "add has inputs on GPU:0, GPU:1; move them to one device first (`x.to_device(...)`)",
     ),
     sg.DeviceNameError: (
         enter_a_device_that_is_no_name,
@@ -206,4 +236,4 @@ def test_an_error_says_who_what_was_asked_what_was_there_and_what_to_do(kind, pl
 def test_every_public_error_has_a_message_here():
     kinds = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BaseException)}
 
-    assert kinds - MESSAGES.keys() == {sg.SimgpuError}
+    assert kinds - MESSAGES.keys() == {sg.SimgpuError, sg.NoEffectWarning}  # the latter is tested where it is given
