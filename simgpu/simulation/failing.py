@@ -64,8 +64,9 @@ def raise_failure(program: Program, failure: Failure, trace: object) -> None:
     names = [program.tasks[task].name for task in failure.stricken[:_SHOWN]]
     more = len(failure.stricken) - len(names)
     left = f"{', '.join(names)}{f' and {more} more' if more else ''}"
+    what = "operation or transfer" if len(failure.stricken) == 1 else "operations and transfers"
     raise DeviceFailure(
-        f"{name} fails at {short_duration(failure.at_ps)}, with {len(failure.stricken)} operations and transfers left: "
+        f"{name} fails at {short_duration(failure.at_ps)}, with {len(failure.stricken)} {what} left: "
         f"{left}; let another device take over (`then`), or place less on {name}",
         trace,
     )

@@ -76,9 +76,10 @@ def _line(program: Program, task: int, waits_for: list[int], error: OutOfDeviceM
     if error is None:
         return f"{name} waits for {others}"
     shortage = error.shortage
+    hold = "hold" if len(shortage.largest_live) > 1 else "holds"
     held = ", ".join(f"{owner} {short_size(size)}" for owner, size in shortage.largest_live) or "nothing"
     return (
-        f"{name} waits for {short_size(shortage.needed_bytes)} on {shortage.device}, where {held} hold "
+        f"{name} waits for {short_size(shortage.needed_bytes)} on {shortage.device}, where {held} {hold} "
         f"{short_size(shortage.used_bytes)} of {short_size(shortage.limit_bytes)}"
         + (f", to be released by {others}" if others else "")
     )

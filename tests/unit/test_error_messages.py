@@ -160,7 +160,7 @@ MESSAGES = {
     ),
     sg.DeadlockError: (
         wait_for_ever,
-        f"1 of 2 tasks can never run: op1 waits for 2 KiB on {GPU0}, where op0 1 KiB hold 1 KiB of 2 KiB",
+        f"1 of 2 tasks can never run: op1 waits for 2 KiB on {GPU0}, where op0 1 KiB holds 1 KiB of 2 KiB",
     ),
     sg.DeviceFailure: (
         lose_a_device,

@@ -62,7 +62,7 @@ def test_without_anybody_who_could_release_enough_the_run_ends_with_who_holds_wh
 
     assert str(caught.value) == (
         "2 of 3 tasks can never run: they wait for each other in a circle: b waits for 2 KiB on "
-        "/job:localhost/replica:0/task:0/device:GPU:0, where a 1 KiB hold 1 KiB of 2 KiB, to be released by c; "
+        "/job:localhost/replica:0/task:0/device:GPU:0, where a 1 KiB holds 1 KiB of 2 KiB, to be released by c; "
         "c waits for b"
     )
 
@@ -73,7 +73,7 @@ def test_what_can_never_fit_is_named_too():
 
     assert str(caught.value) == (
         "1 of 1 tasks can never run: a waits for 4 KiB on /job:localhost/replica:0/task:0/device:GPU:0, where nothing "
-        "hold 0 B of 2 KiB"
+        "holds 0 B of 2 KiB"
     )
 
 

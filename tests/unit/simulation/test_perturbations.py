@@ -156,6 +156,16 @@ def test_a_device_that_fails_with_work_left_is_an_error_with_the_trace_until_the
     assert caught.value.trace.memory[1][-1].time_ps == 15
 
 
+def test_one_operation_that_is_left_is_named_as_one():
+    with pytest.raises(DeviceFailure) as caught:
+        run(Sketch().add("a", ps=10), Fails(device="GPU:0", at=5))
+
+    assert str(caught.value) == (
+        "GPU:0 fails at 5 ps, with 1 operation or transfer left: a; let another device take over (`then`), or place "
+        "less on GPU:0"
+    )
+
+
 def test_a_device_that_fails_when_its_work_is_done_is_a_warning():
     with pytest.warns(NoEffectWarning, match="GPU:1 fails at 1 us, when its work is done; that has no effect"):
         trace = run(both(), Fails(device="GPU:1", at="1 us"))
