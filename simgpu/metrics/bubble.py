@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.metrics.columns import columns_of
 from simgpu.metrics.use import DeviceUse, device_use
 from simgpu.naming import short_name
@@ -48,6 +48,7 @@ def bubble(trace: Trace, *, devices: Collection[str] | None = None) -> Bubble:
     used = list(device_use(trace, columns_of(trace)))
     if devices is None:
         return bubble_of(used)
+    _check_names(devices)
     taking_part = {short_name(it.name): it.name for it in used if it.operations}
     names = [taking_part.get(device, device) for device in devices]
     for name in names:
@@ -55,6 +56,15 @@ def bubble(trace: Trace, *, devices: Collection[str] | None = None) -> Bubble:
             known = ", ".join(list(taking_part)[:16]) or "no device does"
             raise InvalidValue(f"{name!r} takes no part in the run; those that compute: {known}")
     return bubble_of(it for it in used if it.name in names)
+
+
+def _check_names(devices: Collection[str]) -> None:
+    wanted = "a list of names; give it as ['GPU:0', 'GPU:1']"
+    if isinstance(devices, str):
+        raise InvalidValue(f"devices={devices!r:.60} is not {wanted}")
+    check_type(devices, Collection, "devices", wanted)
+    for device in devices:
+        check_type(device, str, "device", "the name of a device, such as 'GPU:0'")
 
 
 def bubble_of(used: Iterable[DeviceUse]) -> Bubble:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simgpu.errors import InvalidValue
-from simgpu.trace import Table, Trace
+from simgpu.errors import check_type
+from simgpu.trace import TRACE_WANTED, Table, Trace
 
 Ints = NDArray[Any]
 """Of int64; of Python's integers where some are beyond 64 bits, which are 107 days in picoseconds."""
@@ -65,8 +65,7 @@ def columns_of(trace: Trace) -> Columns:
 
 def check_trace(trace: object) -> None:
     """Raise InvalidValue for what is no trace."""
-    if not isinstance(trace, Trace):
-        raise InvalidValue(f"{trace!r:.60} is not a trace; give one of `simulate`, `execute` or `run`")
+    check_type(trace, Trace, "trace", TRACE_WANTED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simgpu.errors import check_type
 from simgpu.metrics.columns import (
     NONE,
     Bools,
@@ -21,7 +22,7 @@ from simgpu.metrics.columns import (
 )
 from simgpu.metrics.critical_path import path_of
 from simgpu.metrics.history import History, history_of
-from simgpu.trace import SpanKind, Table, Trace
+from simgpu.trace import TRACE_WANTED, SpanKind, Table, Trace
 
 
 class Difference(NamedTuple):
@@ -80,6 +81,8 @@ def explain(first: Trace, second: Trace) -> Explanation:
     Both may be of either engine, and of different placements, machines or options; operations are the same if their
     names are. To ask whether two runs agree on placement and memory, see `compare`.
     """
+    for what, trace in (("first", first), ("second", second)):
+        check_type(trace, Trace, what, TRACE_WANTED)
     histories = history_of(first), history_of(second)
     runs = histories[0].columns, histories[1].columns
     both = _joined(*runs)

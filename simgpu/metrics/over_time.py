@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul, sub
+from typing import get_args
 
 import numpy as np
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.metrics.columns import NONE, Bools, Columns, Ints, check_trace, column, columns_of
 from simgpu.naming import short_name
 from simgpu.trace import MemoryEvent, SpanKind, Trace
@@ -63,6 +64,9 @@ def queue_lengths(trace: Trace, resource: str, *, kind: SpanKind | None = None) 
     `GPU:0 -> GPU:1`, whose transfers are. The integral is the sum of the waiting times, the mean is weighted by time.
     Raises InvalidValue for what is neither a device nor a way of the trace.
     """
+    check_type(resource, str, "resource", "the name of a device or way, such as 'GPU:0' or 'GPU:0 -> GPU:1'")
+    if kind is not None and kind not in get_args(SpanKind):
+        raise InvalidValue(f"kind={kind!r} is not a kind of span; choose one of {', '.join(get_args(SpanKind))}")
     columns = columns_of(trace)
     number = _resource_number(trace, columns, resource)
     kind = kind or ("transfer" if " -> " in resource else "compute")

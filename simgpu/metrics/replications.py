@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import cos, isfinite, pi, sin, sqrt, tan
+from numbers import Real
 from statistics import NormalDist, fmean, stdev
+from typing import SupportsFloat
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 
 _SERIES_DEGREES = 1000
 
@@ -42,7 +44,9 @@ def replications(values: Iterable[float], *, confidence: float = 0.95) -> Replic
 
     Raises InvalidValue for fewer than two values, for values that are not finite, and for a confidence outside (0, 1).
     """
-    numbers = list(map(float, values))
+    check_type(values, Iterable, "values", "a list of numbers; give the figure of each replication")
+    check_type(confidence, Real, "confidence", "a number between 0 and 1, such as 0.95")
+    numbers = [_number(place, value) for place, value in enumerate(values)]
     if not 0 < confidence < 1:
         raise InvalidValue(f"confidence={confidence!r} must lie between 0 and 1, such as 0.95")
     if len(numbers) < 2 or not all(map(isfinite, numbers)):
@@ -50,6 +54,11 @@ def replications(values: Iterable[float], *, confidence: float = 0.95) -> Replic
     deviation = stdev(numbers)
     half_width = student_t(confidence, len(numbers) - 1) * deviation / sqrt(len(numbers))
     return Replications(len(numbers), fmean(numbers), deviation, half_width, confidence)
+
+
+def _number(place: int, value: SupportsFloat) -> float:
+    check_type(value, SupportsFloat, f"values[{place}]", "a number; give the figure of each replication")
+    return float(value)
 
 
 def student_t(confidence: float, degrees: int) -> float:

@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.machine import Machine
 from simgpu.metrics.columns import NONE, Columns, Ints, column
 from simgpu.metrics.latest import Edges
@@ -62,6 +62,8 @@ def task_spans(trace: Trace, placement: Placement, columns: Columns) -> TaskSpan
 
 def placement_of(trace: Trace, placement: Placement, machine: Machine | None) -> Placement:
     """Return the placement on the machine that a trace is about. Raises InvalidValue if it is not the trace's."""
+    check_type(placement, Placement, "placement", "a Placement; give what `place` returns")
+    check_type(machine, Machine | None, "machine", "a Machine; make one: Machine('2 x t4')")
     if machine is not None:
         placement = replace(placement, machine=machine)
     devices = [device.name for device in placement.machine.devices]

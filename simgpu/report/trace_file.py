@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.machine.refusal import show
 from simgpu.readers.json_file import Entry, JsonFile, read_json
 from simgpu.readers.text_file import read_text
@@ -28,6 +28,7 @@ def read_trace(path: str | os.PathLike[str], *, engine: EngineName | None = None
     Raises InvalidValue, with line and column, for what `write_chrome_trace` has not written; and where a file has no
     such trace, or several: `read_traces` gives them all.
     """
+    check_type(engine, str | None, "engine", f"an engine; choose one of {', '.join(get_args(EngineName))}")
     traces = read_traces(path)
     found = [trace for trace in traces if engine in (None, trace.engine)]
     if len(found) != 1:

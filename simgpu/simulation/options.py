@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.simulation.disciplines import DISCIPLINES, Discipline
 from simgpu.simulation.perturbations import Perturbation
 from simgpu.simulation.running import EngineChoice, one_of
@@ -33,6 +33,7 @@ _MEANINGS = {
     "engine": "an engine",
     "discipline": "a discipline",
 }
+_PERTURBATIONS = "a Slow, LinkChange, Flaky or Fails"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +71,8 @@ class SimulationOptions:
             raise InvalidValue(
                 f"copy_engines={self.copy_engines!r} is not True or False; a card's model has their number"
             )
+        if type(self.seed) is not int or self.seed < 0:
+            raise InvalidValue(f"seed is {self.seed!r}; it must be an int of 0 or more")
+        check_type(self.perturbations, tuple | list, "perturbations", f"a tuple; give each as {_PERTURBATIONS}")
+        for number, one in enumerate(self.perturbations):
+            check_type(one, Perturbation, f"perturbations[{number}]", _PERTURBATIONS)

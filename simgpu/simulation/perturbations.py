@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from simgpu.errors import InvalidValue, NoEffectWarning
+from simgpu.errors import InvalidValue, NoEffectWarning, check_type
 from simgpu.machine import Machine
 from simgpu.naming import short_name
 from simgpu.program import Program, TaskKind
@@ -23,6 +23,8 @@ from simgpu.units import parse_duration, parse_rate
 
 Distribution = Literal["lognormal", "exponential", "uniform"]
 _MOST_CHANGES = 100_000
+_A_DEVICE = "the name of a device, such as 'GPU:0'"
+_A_LINK = "the name of a link; those of a machine are in its `channels`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Slow:
     distribution: Distribution = "lognormal"
 
     def __post_init__(self) -> None:
+        check_type(self.device, str, "device", _A_DEVICE)
         _check_number("factor", self.factor, 0)
         _check_number("spread", self.spread, 0, 8 if self.distribution == "lognormal" else 1)
         if self.distribution not in get_args(Distribution):
@@ -52,6 +55,11 @@ class LinkChange:
     link: str
     at: int | str
     bandwidth: int | str
+
+    def __post_init__(self) -> None:
+        check_type(self.link, str, "link", _A_LINK)
+        _check_durations(self, "at")
+        parse_rate(self.bandwidth, what="bandwidth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,8 @@ class Flaky:
     factor: float = 0.0
 
     def __post_init__(self) -> None:
+        check_type(self.link, str, "link", _A_LINK)
+        _check_durations(self, "well", "ill", "until")
         _check_number("factor", self.factor, 0)
 
 
@@ -82,6 +92,11 @@ class Fails:
     device: str
     at: int | str
     then: str = "raise"
+
+    def __post_init__(self) -> None:
+        check_type(self.device, str, "device", _A_DEVICE)
+        _check_durations(self, "at")
+        check_type(self.then, str, "then", "'raise', 'takeover', or the name of a device")
 
 
 Perturbation = Slow | LinkChange | Flaky | Fails
@@ -109,20 +124,14 @@ def perturbed(workload: Workload, program: Program, given: Sequence[Perturbation
 
 
 def check_perturbation(one: Perturbation, machine: Machine) -> None:
-    """Raise InvalidValue or MachineError if a perturbation names what is not there, or figures that are none."""
+    """Raise InvalidValue or MachineError if a perturbation names what is not there."""
     match one:
         case Slow():
             matching(machine, one.device)
-        case LinkChange():
+        case LinkChange() | Flaky():
             _named(machine, one.link)
-            parse_duration(one.at, what="at"), parse_rate(one.bandwidth, what="bandwidth")
-        case Flaky():
-            _named(machine, one.link)
-            for name in ("well", "ill", "until"):
-                parse_duration(getattr(one, name), what=name)
         case Fails():
             machine.index(one.device)
-            parse_duration(one.at, what="at")
             if one.then not in ("raise", "takeover"):
                 machine.index(one.then)
 
@@ -220,6 +229,11 @@ def _joined(first: Ints, second: Ints) -> Ints:
 
 def _warn(message: str) -> None:
     warnings.warn(message, NoEffectWarning, stacklevel=4)
+
+
+def _check_durations(one: LinkChange | Flaky | Fails, *names: str) -> None:
+    for name in names:
+        parse_duration(getattr(one, name), what=name)
 
 
 def _check_number(name: str, value: Any, least: float, most: float = 1e9) -> None:

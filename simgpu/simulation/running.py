@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.simulation.deadlock import check_finished
 from simgpu.simulation.engine import Engine
 from simgpu.simulation.timeline import Timeline
@@ -40,6 +40,8 @@ def run(
     on_progress: OnProgress | None = None,
 ) -> Timeline:
     """Run a workload to its end. Raises DeadlockError if tasks wait for ever."""
+    check_type(workload, Workload, "workload", "a Workload; make one of arrays: Workload(resources=..., ...)")
+    check_type(on_progress, Callable | None, "on_progress", "a function of the tasks done, and those in all")
     one_of("links", links, get_args(LinkPolicyName), "a link policy")
     one_of("launch", launch, get_args(LaunchMode), "a mode of launching")
     one_of("engine", engine, get_args(EngineChoice), "an engine")

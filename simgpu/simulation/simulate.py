@@ -54,7 +54,7 @@ def simulate(
     DeviceFailure where a perturbation says so.
     """
     check_type(placement, Placement, "placement", "a Placement; give what `place` returns")
-    check_type(options, SimulationOptions | None, "options", "SimulationOptions")
+    check_type(options, SimulationOptions | None, "options", "a SimulationOptions; give one, or options one by one")
     check_type(on_progress, Callable | None, "on_progress", "a function of the tasks done, and those in all")
     options = replace(options or SimulationOptions(), **_known(more))
     if costs != "roofline" and not isinstance(costs, CostModel):

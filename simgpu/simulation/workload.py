@@ -38,7 +38,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 
 Ints = NDArray[np.int64]
 LinkPolicyName = Literal["fair", "fifo"]
@@ -132,6 +132,7 @@ class Workload:
     followers: Ints
 
     def __post_init__(self) -> None:
+        check_type(self.resources, Resources, "resources", "a Resources; make one of arrays: Resources(...)")
         _check_int64(self)
         for name in ("amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
             if len(getattr(self, name)) != len(self.kind):
@@ -175,9 +176,13 @@ def _check_int64(record: Any) -> None:
     """Refuse other arrays: a float that is not whole, or not a number, would be taken for a time."""
     for it in fields(record):
         values = getattr(record, it.name)
-        if it.name != "resources" and getattr(values, "dtype", None) != np.int64:
+        if it.name == "resources":
+            continue
+        if not isinstance(values, np.ndarray) or values.dtype != np.int64:
             given = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
             raise InvalidValue(f"{it.name} is {given}; it must be an array of int64")
+        if values.ndim != 1:
+            raise InvalidValue(f"{it.name} is an array of {values.ndim} dimensions; it must have one")
 
 
 def _check_same_length(record: Any, prefix: str) -> None:

@@ -6,13 +6,16 @@ A row is a line of a program, and the whole message that it ends with.
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import simgpu as sg
+from simgpu import simulation
 from simgpu.errors import SimgpuError
 from simgpu.kernels import OPERATIONS
+from tests.unit.readers import test_partitioning
 
 FORMS = "accepted: /job:NAME/replica:N/task:N/device:TYPE:N, any part left out, any order; gpu:N and cpu:N for short"
 OF_A_TRACE = "give what `simulate` returns, or what `execute` returns second"
@@ -22,6 +25,11 @@ DTYPES = (
     "take one of the namespace, such as xp.float32: bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, "
     "float32, float64, complex64, complex128"
 )
+A_PLACEMENT = "give what `place` returns"
+A_PATH = "give the name of a file"
+DURATIONS = "accepted: an int in ps, or text such as '5us', '1.5 ms', '2 min' (units: ps, ns, us, ms, s, min, h)"
+RATES = "accepted: an int in B/s, or text such as '25 GB/s', '2 GiB/s', '400 Gbit/s', '100Gbps'"
+PERTURBATIONS = "a Slow, LinkChange, Flaky or Fails"
 ROWS = {
     "sg.simulate(3)": "placement=3 is not a Placement; give what `place` returns",
     "sg.simulate(PLACED, machine=3)": f"3 is not a machine: {A_MACHINE}",
@@ -32,6 +40,52 @@ ROWS = {
     "sg.simulate(PLACED, links=7)": "links=7 is not a link policy; choose one of fair, fifo",
     "sg.simulate(PLACED, links=[])": "links=[] is not a link policy; choose one of fair, fifo",
     "sg.simulate(PLACED, on_progress=3)": "on_progress=3 is not a function of the tasks done, and those in all",
+    "sg.simulate(PLACED, options=3)": "options=3 is not a SimulationOptions; give one, or options one by one",
+    "sg.simulate(PLACED, perturbations=3)": f"perturbations=3 is not a tuple; give each as {PERTURBATIONS}",
+    "sg.simulate(PLACED, perturbations=(3,))": f"perturbations[0]=3 is not {PERTURBATIONS}",
+    'sg.simulate(PLACED, perturbations=sg.Fails(device="GPU:0", at=5))': (
+        f"perturbations=Fails(device='GPU:0', at=5, then='raise') is not a tuple; give each as {PERTURBATIONS}"
+    ),
+    'sg.simulate(PLACED, seed="x")': "seed is 'x'; it must be an int of 0 or more",
+    "sg.simulate(PLACED, seed=-1)": "seed is -1; it must be an int of 0 or more",
+    "sg.simulate(PLACED, discipline=3)": (
+        "discipline=3 is not a discipline; choose one of fifo, priority, shortest, longest"
+    ),
+    'sg.simulate(PLACED, streams="2")': "streams='2' is not a number of streams; give an int from 1 to 1024",
+    "sg.simulate(PLACED, copy_engines=3)": "copy_engines=3 is not True or False; a card's model has their number",
+    "sg.simulate(PLACED, on_oom=[])": (
+        "on_oom=[] is not a way to treat a lack of memory; choose one of raise, wait, spill"
+    ),
+    "sg.Slow(device=3)": "device=3 is not the name of a device, such as 'GPU:0'",
+    'sg.Slow(device="GPU:0", factor="x")': "factor='x' must be a number from 0 to 1e+09",
+    'sg.Slow(device="GPU:0", spread=None)': "spread=None must be a number from 0 to 8",
+    'sg.Slow(device="GPU:0", distribution=[])': "distribution=[] is not one of lognormal, exponential, uniform",
+    "sg.LinkChange(link=3, at=1, bandwidth=1)": (
+        "link=3 is not the name of a link; those of a machine are in its `channels`"
+    ),
+    'sg.LinkChange(link="x", at="soon", bandwidth=1)': (
+        f"at: 'soon' is not a plain decimal number followed by a unit; {DURATIONS}"
+    ),
+    'sg.LinkChange(link="x", at=1, bandwidth=0.5)': f"bandwidth: 0.5 is a float, which is not exact; {RATES}",
+    "sg.Flaky(link=3, well=1, ill=1, until=1)": (
+        "link=3 is not the name of a link; those of a machine are in its `channels`"
+    ),
+    'sg.Flaky(link="x", well=[], ill=1, until=1)': f"well: [] is a list; {DURATIONS}",
+    'sg.Flaky(link="x", well=1, ill=[], until=1)': f"ill: [] is a list; {DURATIONS}",
+    'sg.Flaky(link="x", well=1, ill=1, until=[])': f"until: [] is a list; {DURATIONS}",
+    'sg.Flaky(link="x", well=1, ill=1, until=1, factor="x")': "factor='x' must be a number from 0 to 1e+09",
+    "sg.Fails(device=3, at=1)": "device=3 is not the name of a device, such as 'GPU:0'",
+    'sg.Fails(device="GPU:0", at=[])': f"at: [] is a list; {DURATIONS}",
+    'sg.Fails(device="GPU:0", at=1, then=3)': "then=3 is not 'raise', 'takeover', or the name of a device",
+    "simulation.run(3)": "workload=3 is not a Workload; make one of arrays: Workload(resources=..., ...)",
+    "simulation.run(WORKLOAD, on_progress=3)": ("on_progress=3 is not a function of the tasks done, and those in all"),
+    "simulation.Resources(queue_slots=[1])": "queue_slots is a list; it must be an array of int64",
+    "simulation.Resources(queue_slots=simulation.ints(1).reshape(1, 1))": (
+        "queue_slots is an array of 2 dimensions; it must have one"
+    ),
+    "replace(WORKLOAD, resources=3)": "resources=3 is not a Resources; make one of arrays: Resources(...)",
+    "replace(WORKLOAD, kind=[0])": "kind is a list; it must be an array of int64",
+    "replace(WORKLOAD, kind=WORKLOAD.kind.reshape(0, 1))": "kind is an array of 2 dimensions; it must have one",
     "sg.place(3, MACHINE)": "graph=3 is not a Graph; give what `read_onnx` or `GraphBuilder.build` returns",
     "sg.place(GRAPH, 3)": f"3 is not a machine: {A_MACHINE}",
     "sg.place(GRAPH, MACHINE, policy=[])": "there is no placement policy []; choose tensorflow",
@@ -159,6 +213,49 @@ ROWS = {
         f"second=({{}}, Trace(engine='simulate', clo...ion(task=2, is_finish=True)])) is not a Trace; {OF_A_TRACE}"
     ),
     "sg.time_breakdown(3)": f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.bubble(3)": f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.bubble(PREDICTED, devices=3)": "devices=3 is not a list of names; give it as ['GPU:0', 'GPU:1']",
+    'sg.bubble(PREDICTED, devices="GPU:0")': "devices='GPU:0' is not a list of names; give it as ['GPU:0', 'GPU:1']",
+    "sg.bubble(PREDICTED, devices=[[]])": "device=[] is not the name of a device, such as 'GPU:0'",
+    "sg.critical_path(3)": f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.explain(3, PREDICTED)": f"first=3 is not a Trace; {OF_A_TRACE}",
+    "sg.explain(PREDICTED, 3)": f"second=3 is not a Trace; {OF_A_TRACE}",
+    'sg.memory_use(3, "GPU:0")': f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.memory_use(PREDICTED, 3)": "the trace has no device 3; it has CPU:0, GPU:0, GPU:1",
+    "sg.memory_use(PREDICTED, [])": "the trace has no device []; it has CPU:0, GPU:0, GPU:1",
+    "sg.metrics_of(3, PLACED)": f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.metrics_of(PREDICTED, 3)": f"placement=3 is not a Placement; {A_PLACEMENT}",
+    "sg.metrics_of(PREDICTED, PLACED, machine=3)": "machine=3 is not a Machine; make one: Machine('2 x t4')",
+    'sg.queue_lengths(3, "GPU:0")': f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.queue_lengths(PREDICTED, [])": (
+        "resource=[] is not the name of a device or way, such as 'GPU:0' or 'GPU:0 -> GPU:1'"
+    ),
+    'sg.queue_lengths(PREDICTED, "GPU:0", kind=3)': (
+        "kind=3 is not a kind of span; choose one of compute, launch, transfer"
+    ),
+    "sg.replications(3)": "values=3 is not a list of numbers; give the figure of each replication",
+    'sg.replications([1, "2"])': "values[1]='2' is not a number; give the figure of each replication",
+    'sg.replications([1, 2], confidence="x")': "confidence='x' is not a number between 0 and 1, such as 0.95",
+    "sg.slack_ps(3, PLACED)": f"trace=3 is not a Trace; {OF_A_TRACE}",
+    "sg.slack_ps(PREDICTED, 3)": f"placement=3 is not a Placement; {A_PLACEMENT}",
+    "sg.slack_ps(PREDICTED, PLACED, machine=3)": "machine=3 is not a Machine; make one: Machine('2 x t4')",
+    "sg.pipeline(3, stages=1)": "profile=3 is not a Profile; give what `read_profile` returns",
+    'sg.pipeline(PROFILE, stages="1")': "stages is '1'; it must be an int from 1 to 1, the number of layers",
+    'sg.pipeline(PROFILE, stages=1, microbatches="1")': "microbatches is '1'; it must be an int from 1 to 65536",
+    "sg.pipeline(PROFILE, stages=1, schedule=[])": "schedule=[] is not one of forward, gpipe, 1f1b",
+    "sg.read_partitioning(3)": (
+        f"a workload such as resnet50_inference.json is read from a path, not from 3; {A_PATH}"
+    ),
+    "sg.read_partitioning(PARTITIONING, split=3)": (
+        f"a split such as resnet50_inference_expert.json is read from a path, not from 3; {A_PATH}"
+    ),
+    "sg.read_pipedream(3)": f"a profile such as resnet50.graph.txt is read from a path, not from 3; {A_PATH}",
+    'sg.read_pipedream("x.graph.txt", training=3)': "training=3 is not a bool; give True or False",
+    "sg.read_profile(3)": f"a profile such as resnet50.graph.txt is read from a path, not from 3; {A_PATH}",
+    'sg.read_profile("x.graph.txt", inputs=3)': "inputs=3 is not a bool; give True or False",
+    "sg.read_trace(3)": f"a trace that simgpu has written is read from a path, not from 3; {A_PATH}",
+    'sg.read_trace("x.json", engine=3)': "engine=3 is not an engine; choose one of execute, simulate",
+    "sg.read_traces(3)": f"a trace that simgpu has written is read from a path, not from 3; {A_PATH}",
     "sg.chrome_trace(3)": "3 is not a trace; give those of `simulate`, `execute` or `run`",
     "sg.write_chrome_trace(3, PREDICTED)": "a trace is written to a path, not to 3; give the name of a file",
     "sg.load_scenario(3)": "a scenario is read from a path, not from 3; give the name of a file",
@@ -217,14 +314,23 @@ class FiveCosts:
         return 5
 
 
+def no_tasks():
+    """Return a workload without any."""
+    none, resources = simulation.ints(), simulation.Resources()
+    arrays = {it: none for it in simulation.Workload.__dataclass_fields__ if it != "resources"}
+    return simulation.Workload(resources=resources, **{**arrays, "follower_starts": simulation.ints(0)})
+
+
 @pytest.fixture(scope="module")
-def names():
+def names(tmp_path_factory):
     """What the rows use: a small program on a small machine."""
     spec, builder = sg.TensorSpec((4,), "float32"), sg.GraphBuilder()
     x = sg.add_operation(builder, "Input", name="x", spec=spec)
     builder.fetch(*sg.add_operation(builder, "Relu", x, name="y"))
     graph, machine = builder.build(), sg.Machine("2 x 1MiB")
     placed = sg.place(graph, machine)
+    partitioning = tmp_path_factory.mktemp("files") / "workload.json"
+    partitioning.write_text(test_partitioning.TEXT)
     with sg.Runtime(machine) as runtime, runtime.record() as program:
         yield {
             "sg": sg,
@@ -238,6 +344,11 @@ def names():
             "RUNTIME": runtime,
             "PROGRAM": program,
             "FIVE": FiveCosts(),
+            "PROFILE": sg.Profile((sg.Layer("node1"),)),
+            "PARTITIONING": partitioning,
+            "WORKLOAD": no_tasks(),
+            "simulation": simulation,
+            "replace": replace,
         }
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.graph.order import find_cycle, topological_order
 from simgpu.machine.refusal import did_you_mean, show
 from simgpu.readers.pipedream.profile import Layer, Profile
@@ -38,6 +38,7 @@ def read_profile(path: str | os.PathLike[str], *, inputs: bool = False) -> Profi
     The layers are ordered so that each comes after those that it reads, and else by the numbers in their names. A
     `stage_id`, which PipeDream's optimizer adds, is passed over. Raises ModelFileError, with line and column.
     """
+    check_type(inputs, bool, "inputs", "a bool; give True or False")
     text = read_text(path, what="a profile such as resnet50.graph.txt")
     reading = _Reading(text)
     for offset, line in _lines(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.graph import Graph
 from simgpu.machine.refusal import did_you_mean, show
 from simgpu.readers.pipedream.file import read_profile
@@ -24,6 +24,7 @@ def read_pipedream(path: str | os.PathLike[str], *, training: bool = True) -> Gr
     `node2/parameters`. Their durations hold on a GPU alone. Backward passes depend on the outputs of their own forward
     pass and on the backward passes of the layers that read them. Raises ModelFileError, with line and column.
     """
+    check_type(training, bool, "training", "a bool; give True or False")
     work = Work(read_profile(path))
     for layer in work.profile:
         work.parameters(layer)
@@ -42,6 +43,8 @@ def pipeline(profile: Profile, *, stages: int, microbatches: int = 1, schedule: 
     the stage before (backward: the one after) has ended the same microbatch, and runs the layers of a turn in their
     order. Times and sizes of the profile are those of one microbatch.
     """
+    check_type(profile, Profile, "profile", "a Profile; give what `read_profile` returns")
+    check_type(schedule, str, "schedule", f"one of {', '.join(SCHEDULES)}")
     if schedule not in SCHEDULES:
         reason = f"schedule is {show(schedule)}; it can be {', '.join(SCHEDULES)}"
         raise InvalidValue(f"{reason}; {did_you_mean(str(schedule), SCHEDULES)}")

@@ -176,4 +176,6 @@ def test_what_is_no_trace_is_refused():
     with pytest.raises(InvalidValue) as caught:
         critical_path([])
 
-    assert str(caught.value) == "[] is not a trace; give one of `simulate`, `execute` or `run`"
+    assert (
+        str(caught.value) == "trace=[] is not a Trace; give what `simulate` returns, or what `execute` returns second"
+    )

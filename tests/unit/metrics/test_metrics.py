@@ -66,5 +66,5 @@ def test_a_trace_of_something_else_is_refused():
         metrics_of(trace, Sketch().add("a").placed(TWO))
     with pytest.raises(InvalidValue, match=r"^the trace is of another graph, placement or machine"):
         metrics_of(trace, sketch().placed(TWO), machine=machine("3 x 4KiB"))
-    with pytest.raises(InvalidValue, match="is not a trace"):
+    with pytest.raises(InvalidValue, match=r"^trace=None is not a Trace"):
         metrics_of(None, sketch().placed(TWO))
