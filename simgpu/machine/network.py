@@ -77,7 +77,7 @@ class Network:
         raise MachineError(f"no link leads from {source} to {target}; add one, or a switch between them")
 
     def _search(self, source: str, target: str, stops: Collection[str]) -> Route | None:
-        """Search from both ends at once, always from the side with fewer nodes.
+        """Search from both ends at once, always from the side with fewer links to look at.
 
         So a route through a switch with thousands of ports does not look at them. When the two sides meet, every
         shortest route has exactly one node in both outermost layers.
@@ -89,7 +89,7 @@ class Network:
             met = ahead.layer.keys() & behind.layer.keys()
             if met:
                 return _best_route([(ahead.layer[node], behind.layer[node]) for node in met])
-            side, goal = (ahead, target) if len(ahead.layer) <= len(behind.layer) else (behind, source)
+            side, goal = (ahead, target) if ahead.links() <= behind.links() else (behind, source)
             side.step(self.channels, stops, goal)
         return None
 
@@ -105,6 +105,10 @@ class _Side:
     seen: set[str]
     hops: Mapping[str, Sequence[_Hop]]
     rank: Callable[[_Way, Channel], tuple[int | str, int | str]]
+
+    def links(self) -> int:
+        """Count the links that the next step looks at."""
+        return sum(len(self.hops.get(node, ())) for node in self.layer)
 
     def step(self, channels: Sequence[Channel], stops: Collection[str], goal: str) -> None:
         """Go one link further, to nodes where a route may stop, or to the goal."""
