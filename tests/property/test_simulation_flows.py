@@ -49,16 +49,27 @@ class Solution(NamedTuple):
 
 
 class Watched(Fluid):
-    """Keeps all rates whenever they are solved."""
+    """Keeps all rates whenever some change."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.solutions: list[Solution] = []
 
-    def _solve(self, number: int) -> None:
-        super()._solve(number)
+    def _solve_component(self, flows: list[Any]) -> None:
+        super()._solve_component(flows)
+        self._keep()
+
+    def _due(self, task: int) -> None:
+        super()._due(task)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Keep the present rates; of those of one instant the last ones hold from then on."""
+        now_ps = self._clock.now_ps
+        if self.solutions and self.solutions[-1].since_ps == now_ps:
+            del self.solutions[-1]
         rates = {task: self._rate(flow) for task, flow in self._flows.items()}
-        self.solutions.append(Solution(self._clock.now_ps, rates, list(self._per_s)))
+        self.solutions.append(Solution(now_ps, rates, list(self._per_s)))
 
     def _rate(self, flow: Any) -> Rate:
         limits = [self._per_s[pipe] for pipe in flow.pipes] + [flow.limit_per_s] * bool(flow.limit_per_s)
