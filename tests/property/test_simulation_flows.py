@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from simgpu.simulation import COMPUTE, MOVE, NONE, Timeline, Workload, run
 from simgpu.simulation import engine as simpy_engine
@@ -18,9 +19,9 @@ from simgpu.simulation.fluid import Fluid
 from simgpu.units import PS_PER_S
 from tests.engines import each_engine
 from tests.oracle.exact_network import Flow, max_min
-from tests.property.workloads import Scope, workloads
+from tests.property.workloads import RATES, Scope, workloads
 
-LONG = Scope(unit=10**9)
+LONG = Scope(unit=10**9, rates=RATES | st.integers(10**11, 10**12))
 ROUNDING = 1e-12
 
 
