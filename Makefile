@@ -17,6 +17,7 @@ CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
 GPU := $(VENV)/.gpu
+ENGINE := $(VENV)/.engine
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench notebooks gpu docs clean
@@ -27,10 +28,10 @@ help: ## list the targets
 demo: $(CORE) ## run the example scenario
 	$(BIN)/simgpu run scenarios/resnet50-two-slices.yaml
 
-test: $(DEV) ## run the tests, without the slow ones and those that need a GPU
+test: $(ENGINE) ## run the tests, without the slow ones and those that need a GPU
 	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) -m "not slow and not gpu"
 
-test-all: $(DEV) ## run the slow tests too
+test-all: $(ENGINE) ## run the slow tests too
 	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) -m "not gpu"
 
 lint: $(DEV) ## check style, types and layers
@@ -39,7 +40,7 @@ lint: $(DEV) ## check style, types and layers
 	$(BIN)/mypy --strict simgpu
 	$(BIN)/lint-imports --no-logo
 
-bench: $(DEV) ## run the benchmarks
+bench: $(ENGINE) ## run the benchmarks
 	$(BIN)/python -m benchmarks
 
 notebooks: $(DEV) ## run the notebooks and keep what they show
@@ -72,6 +73,11 @@ $(CORE): $(SOURCES) | $(MADE)
 $(DEV): $(SOURCES) | $(MADE)
 	$(INSTALL) ".[dev]"
 	@touch $@ $(CORE)
+
+# Machine code for the compiled engine, made once, and not by each of the test processes.
+$(ENGINE): $(wildcard simgpu/simulation/*.py simgpu/simulation/*/*.py) | $(DEV)
+	$(BIN)/python -m simgpu.simulation.compiled
+	@touch $@
 
 $(DOCS): $(SOURCES) | $(MADE)
 	$(INSTALL) ".[docs]"

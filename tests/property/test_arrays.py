@@ -270,6 +270,6 @@ def _are_alike(left, right):
 
 
 TestArrays = ArraysMachine.TestCase
-TestArrays.settings = settings(max_examples=settings.default.max_examples // 10, stateful_step_count=30, deadline=None)
+TestArrays.settings = settings(max_examples=settings.default.max_examples // 10, stateful_step_count=25, deadline=None)
 TestShapes = ShapesMachine.TestCase
-TestShapes.settings = settings(max_examples=settings.default.max_examples // 10, stateful_step_count=30, deadline=None)
+TestShapes.settings = settings(max_examples=settings.default.max_examples // 10, stateful_step_count=25, deadline=None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simgpu.simulation import COMPUTE, MOVE, NONE, Workload, run
@@ -181,6 +181,20 @@ def test_other_numbers_for_the_hardware_change_no_time_and_no_cause(engine, link
 @each_launch
 @given(workloads())
 def test_the_engines_agree_on_everything_and_on_its_order(engine, links, launch, workload):
+    assert_agreement(engine, links, launch, workload)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [pytest.param("compiled", marks=COMPILED)])
+@each_policy
+@each_launch
+@settings(max_examples=15 * settings.default.max_examples)  # 1,500 for each policy and mode of launching
+@given(workloads(Scope(most_tasks=25)))
+def test_the_engines_agree_on_larger_workloads_too(engine, links, launch, workload):
+    assert_agreement(engine, links, launch, workload)
+
+
+def assert_agreement(engine, links, launch, workload):
     assert run(workload, links=links, launch=launch, engine=engine) == run(
         workload, links=links, launch=launch, engine="simpy"
     )

@@ -385,10 +385,11 @@ BIG = [
 @pytest.mark.parametrize("description", BIG, ids=lambda description: str(description["topology"]))
 def test_thousands_of_gpus_are_joined_and_routed_at_once(description, ecmp_seed):
     before = time.process_time()
-
     machine = Machine(description if ecmp_seed is None else description | {"ecmp_seed": ecmp_seed})
     route = machine.route(1, len(machine.devices) // 2)
+    took_s, started = time.process_time() - before, time.process_time()
+    assert sum(range(10**7)) > 0  # a yardstick: about 0.15 s
 
-    assert time.process_time() - before < 1
+    assert took_s < 8 * (time.process_time() - started)
     assert sum(device.kind == "GPU" for device in machine.devices) == 4096
     assert len(route.channels) > 1

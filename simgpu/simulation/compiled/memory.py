@@ -1,0 +1,155 @@
+"""The arrays of a run, made from a workload.
+
+They are as long as a run may need at most. What it does not come to use is never touched, and so takes no memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simgpu.simulation.compiled.records import (
+    ARRAYS,
+    CHANNEL,
+    INPUTS,
+    KIND,
+    LISTS,
+    OUTPUTS,
+    QUEUE,
+    RECENT,
+    RUN,
+    STATION,
+)
+from simgpu.simulation.timeline import Timeline
+from simgpu.simulation.workload import COMPUTE, MOVE, NONE, LaunchMode, LinkPolicyName, Resources, Workload
+
+
+class Memory:
+    """The arrays of one run, and the record by which compiled code finds them. They live as long as this does."""
+
+    def __init__(self, workload: Workload, *, links: LinkPolicyName, launch: LaunchMode) -> None:
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._run = np.zeros(1, RUN)
+        self._add_columns(workload)
+        self._add_stations(workload.resources)
+        self._add_ways(workload.resources)
+        self._add_changes(workload)
+        self._add_room(workload, links)
+        self._fill_in(workload, links, launch)
+
+    @property
+    def run(self) -> Any:
+        """The record for compiled code."""
+        return self._run[0]
+
+    def timeline(self) -> Timeline:
+        """Return what has been noted until now."""
+        log = self._arrays["log"][: self.run["log_count"]]
+        return Timeline(**{name: self._arrays[name] for name in OUTPUTS}, log=log)
+
+    def _add(self, **arrays: Any) -> None:
+        for name, values in arrays.items():
+            self._arrays[name] = np.ascontiguousarray(values, ARRAYS[name])
+
+    def _add_columns(self, workload: Workload) -> None:
+        tasks = len(workload)
+        self._add(**{name: getattr(workload, name) for name in INPUTS})
+        self._add(**{name: np.full(tasks, NONE, np.int64) for name in OUTPUTS})
+        self._add(log=np.empty(3 * tasks, np.int64))  # start, end and launch of each
+
+    def _add_stations(self, resources: Resources) -> None:
+        """Add gates, launchers, queues, pools, channels, in this order."""
+        channels = len(resources.channel_per_s)
+        free = [
+            resources.gate_places,
+            np.ones(resources.queue_launcher.max(initial=NONE) + 1, np.int64),
+            resources.queue_slots,
+            resources.pool_threads,
+            np.ones(channels, np.int64),
+        ]
+        kinds = np.zeros(len(free), KIND)
+        kinds["first"][1:] = np.cumsum([len(it) for it in free])[:-1]
+        stations = np.zeros(sum(map(len, free)), STATION)
+        stations["free"] = np.concatenate(free)
+        stations["first"] = NONE
+        self._add(stations=stations, kinds=kinds, changed_stations=np.empty(len(stations), np.int32))
+
+    def _add_ways(self, resources: Resources) -> None:
+        """Add what queues and channels are like, a way for each route, and behind these one over each queue's card."""
+        queues = np.zeros(len(resources.queue_slots), QUEUE)
+        has_card, has_pool = resources.queue_card != NONE, resources.queue_pool != NONE
+        _, first_launcher, _, first_pool, _ = self._arrays["kinds"]["first"]
+        queues["launch_ps"] = resources.queue_launch_ps
+        queues["is_launched"] = (resources.queue_launch_ps > 0) & (resources.queue_launcher != NONE)
+        queues["launcher"] = first_launcher + resources.queue_launcher
+        queues["pool"] = np.where(has_pool, first_pool + resources.queue_pool, NONE)
+        queues["way"] = np.where(has_card, resources.routes + np.arange(len(queues)), NONE)
+        channels = np.zeros(len(resources.channel_per_s), CHANNEL)
+        channels["per_s"], channels["latency_ps"] = resources.channel_per_s, resources.channel_latency_ps
+        channels["is_fatpipe"] = resources.channel_is_fatpipe != 0
+        hops = len(resources.route_channels)
+        self._add(
+            queues=queues,
+            channels=channels,
+            way_starts=np.concatenate([resources.route_starts, hops + 1 + np.arange(len(queues))]),
+            way_channels=np.concatenate([resources.route_channels, resources.queue_card]),
+            way_latency_ps=resources.route_latency_ps,
+        )
+
+    def _add_changes(self, workload: Workload) -> None:
+        """Add what happens at times that are known before."""
+        resources = workload.resources
+        order = np.lexsort((resources.change_channel, resources.change_ps))  # stable: the last one given holds
+        released = np.flatnonzero(workload.release_ps)
+        self._add(
+            releases=released[np.argsort(workload.release_ps[released], kind="stable")],
+            change_ps=resources.change_ps[order],
+            change_channel=resources.change_channel[order],
+            change_per_s=resources.change_per_s[order],
+        )
+
+    def _add_room(self, workload: Workload, links: LinkPolicyName) -> None:
+        """Add room for nodes, flows, and what links them."""
+        resources, tasks = workload.resources, len(workload)
+        queue = workload.where[workload.kind == COMPUTE]
+        on_card = int(np.count_nonzero(resources.queue_card[queue] != NONE))
+        in_pool = int(np.count_nonzero(resources.queue_pool[queue] != NONE))
+        groups = in_pool + len(resources.pool_threads)  # of each pool, one more than tasks that have begun all parts
+        flows, uses = on_card, 2 * on_card
+        if links == "fair":
+            route = workload.where[(workload.kind == MOVE) & (workload.where != NONE)]
+            flows += len(route)
+            uses += len(route) + int(np.diff(resources.route_starts)[route].sum())
+        lengths = {"nodes": tasks + groups, "groups": groups, "buckets": tasks + groups + 1, "heap": tasks + groups + 1}
+        lengths |= {"recent": RECENT, "parts_left": tasks if in_pool else 0}
+        lengths |= {
+            "flows": flows,
+            "changed_flows": flows,
+            "component": flows + 1,
+            "found_by": flows + 1,
+            "fixed": flows + 1,
+            "seen": flows,
+            "new_rate_per_s": flows,
+        }
+        users = len(resources.channel_per_s) + flows
+        lengths |= {"uses": uses, "users": 4 * uses}  # see `flows` on how room doubles
+        lengths |= {"resources": users, "order": 2 * users + 1}  # the heap, and behind it what has changed
+        lengths |= dict.fromkeys(["wave", *(f"{name}_tasks" for name in LISTS)], tasks)
+        lengths |= {"spare": max(tasks, len(self._arrays["stations"]))}
+        self._add(**{name: np.zeros(length, ARRAYS[name]) for name, length in lengths.items()})
+
+    def _fill_in(self, workload: Workload, links: LinkPolicyName, launch: LaunchMode) -> None:
+        run, arrays = self._run, self._arrays
+        for name in ARRAYS:
+            run[name] = arrays[name].ctypes.data
+        channels = len(arrays["channels"])
+        run["task_count"], run["channel_count"] = len(workload), channels
+        run["release_count"], run["change_count"] = len(arrays["releases"]), len(arrays["change_ps"])
+        run["is_fair"], run["is_async"] = links == "fair", launch == "async" and arrays["queues"]["is_launched"].any()
+        for name in ("bucket", "group", "flow", "use"):
+            run[f"free_{name}"] = NONE
+        arrays["buckets"]["ps"][0] = NONE
+        shared = arrays["resources"][:channels]
+        shared["per_s"], shared["number"] = arrays["channels"]["per_s"], np.arange(channels)

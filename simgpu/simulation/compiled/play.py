@@ -1,0 +1,46 @@
+"""What Python calls: one function, whose machine code is kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simgpu.simulation.compiled.arrays import follower_starts, followers, kind, nodes, queues, release_ps, where
+from simgpu.simulation.compiled.instants import advance
+from simgpu.simulation.compiled.jit import compiled, kept, sources
+from simgpu.simulation.compiled.phases import IN_PLACE
+from simgpu.simulation.compiled.records import Run
+from simgpu.simulation.compiled.tasks import begin_tasks
+from simgpu.simulation.workload import COMPUTE, MOVE, NONE
+
+
+@compiled
+def _prepare(run: Run) -> None:
+    """Fill in what tasks do and wait for."""
+    for task in range(run.task_count):
+        node = nodes(run)[task]
+        place = where(run)[task]
+        node.action = IN_PLACE if kind(run)[task] == MOVE and place == NONE else kind(run)[task]
+        node.launcher = NONE
+        if node.action == COMPUTE and queues(run)[place].is_launched:
+            node.launcher = queues(run)[place].launcher
+        node.waits += release_ps(run)[task] > 0
+    for place in range(follower_starts(run)[run.task_count]):
+        nodes(run)[followers(run)[place]].waits += 1
+    for task in range(run.task_count):
+        nodes(run)[task].launch_waits = nodes(run)[task].waits
+
+
+def _play(version: int) -> Callable[[Run, int], bool]:
+    def play(run: Run, instants: int) -> bool:
+        """Let a number of instants pass, from the start on; tell whether there are more."""
+        _ = version  # see `kept`
+        if not run.has_begun:
+            run.has_begun = 1
+            _prepare(run)
+            begin_tasks(run)
+        return advance(run, instants)
+
+    return kept(play)
+
+
+play = _play(sources())
