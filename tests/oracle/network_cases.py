@@ -38,8 +38,8 @@ MEANT = {
     "compute_ps": {"device", "dur"},
 }
 POLICIES = ("shared", "fatpipe")
-LARGEST = 2**62
-"""Numbers beyond this are not handed to an engine."""
+MOST_TICKS, MOST_UNITS = 2**58, 2**52
+"""Longer times and larger numbers are not handed to an engine: the compiled one has 64 bits, and floats have 53."""
 
 
 class CaseError(ValueError):
@@ -118,13 +118,13 @@ def scale_of(case: Case) -> Scale:
     horizon = sum(times) or Fraction(1)
     shortest = min(filter(None, times), default=horizon)
     ticks_per_s = Fraction(PS_PER_S)
-    while shortest * ticks_per_s < PS_PER_S and horizon * ticks_per_s * 10 < LARGEST:
+    while shortest * ticks_per_s < PS_PER_S and horizon * ticks_per_s * 10 < MOST_TICKS:
         ticks_per_s *= 10
-    while horizon * ticks_per_s > LARGEST:
+    while horizon * ticks_per_s > MOST_TICKS:
         ticks_per_s /= 10
     per_s = [rate * PS_PER_S / ticks_per_s for rate in rates]
     units_per_byte = Fraction(math.lcm(*(number.denominator for number in [*sizes, *per_s])))
-    while max([*sizes, *per_s], default=0) * units_per_byte > LARGEST:
+    while max([*sizes, *per_s], default=0) * units_per_byte > MOST_UNITS:
         units_per_byte /= 2
     return Scale(ticks_per_s, units_per_byte)
 

@@ -232,7 +232,7 @@ def test_a_link_that_slows_down_does_so_at_once_if_fair_and_for_the_next_one_if_
 @pytest.mark.parametrize("links", ["fair", "fifo"])
 @pytest.mark.parametrize("size", [10**18, 10**18 + 1, 2**62 + 7])
 def test_a_transfer_of_quintillions_of_bytes_ends_to_the_picosecond(size, links, engine, sketch):
-    per_s = 3 * 10**12
+    per_s = 7 * 10**12
     sketch.move(sketch.link(per_s), size, release_ps=5)
 
     assert spans(run(sketch.workload(), links=links, engine=engine)) == [(5, 5 - (-size * S // per_s))]
