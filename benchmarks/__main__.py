@@ -23,7 +23,7 @@ PACKAGES = ("simgpu", "numpy", "numba", "simpy", "onnx")
 
 
 def main() -> None:
-    """Run all, or those whose names contain one of the arguments; only a full run is kept."""
+    """Run all, or those whose names contain one of the arguments; only a run of all is kept, as far as it came."""
     wanted = sys.argv[1:]
     figures: list[Figure] = []
     for name, benchmark in BENCHMARKS.items():
@@ -32,21 +32,24 @@ def main() -> None:
         for figure in benchmark():
             print(f"{name:<12} {figure.what:<58} {figure.value:>12,.3f} {figure.unit}", flush=True)
             figures.append(figure)
+        if not wanted:
+            keep(figures, is_complete=name == [*BENCHMARKS][-1])
     for table in filter(None, (speed_table(figures), scaling_table(figures))):
         print(f"\n{table}")
     if not wanted:
-        print(f"\nkept in {keep(figures)}")
+        print(f"\nkept in {keep(figures, is_complete=True)}")
     if not is_agreed(figures):
         sys.exit("some engines came to other results: see `same results` above")
 
 
-def keep(figures: list[Figure]) -> Path:
+def keep(figures: list[Figure], *, is_complete: bool) -> Path:
     """Write the figures with date, machine and versions; one file a day."""
     now = datetime.now(UTC)
     record = {
         "date": now.isoformat(timespec="seconds"),
         "machine": {"processor": _processor(), "system": platform.platform(), "python": platform.python_version()},
         "versions": _versions(figures),
+        "is_complete": is_complete,
         "figures": [{**it._asdict(), "value": round(it.value, 6), "details": dict(it.details)} for it in figures],
     }
     path = RESULTS / "cpu" / f"{now:%Y-%m-%d}.json"
