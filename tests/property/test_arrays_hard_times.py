@@ -50,17 +50,20 @@ def test_whatever_allocation_fails_everything_is_as_it_was_before(every):
 
 @contextmanager
 def _failing(pool, number):
-    """Let the allocation of this number fail, and the second try after a collection of garbage, too."""
-    allocate, counter = pool.allocate, itertools.count(1)
+    """Let the allocation of this number fail, and the second try after a collection of garbage, too.
+
+    None is made by exchange meanwhile, so that each can fail.
+    """
+    allocate, exchange, counter = pool.allocate, pool.exchange, itertools.count(1)
 
     def counted(size_bytes, *, owner):
         return allocate(2**40 if next(counter) in (number, number + 1) else size_bytes, owner=owner)
 
-    pool.allocate = counted
+    pool.allocate, pool.exchange = counted, lambda *_, **__: False
     try:
         yield
     finally:
-        pool.allocate = allocate
+        pool.allocate, pool.exchange = allocate, exchange
 
 
 @pytest.mark.parametrize("operations", [500, pytest.param(20_000, marks=pytest.mark.slow)])
