@@ -75,7 +75,7 @@ def test_the_ratio_compares_runs_of_the_same_turn():
 def test_figures_that_were_kept_make_the_same_table(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.__main__.RESULTS", tmp_path)
     figures = [*compare("ring", lambda: ring(3), [engine("SimGrid", version="3.32"), engine("ours")], turns=2)]
-    path = keep(figures)
+    path = keep(figures, is_complete=True)
 
     assert speed_table(read_figures(path)) == speed_table(figures) != ""
     assert json.loads(path.read_text())["versions"]["SimGrid"] == "3.32"
