@@ -29,10 +29,10 @@ demo: $(CORE) ## run the example scenario
 	$(BIN)/simgpu run scenarios/resnet50-two-slices.yaml
 
 test: $(ENGINE) ## run the tests, without the slow ones and those that need a GPU
-	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) --dist worksteal -m "not slow and not gpu"
 
 test-all: $(ENGINE) ## run the slow tests too
-	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) -m "not gpu"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS) --dist worksteal -m "not gpu"
 
 lint: $(DEV) ## check style, types and layers
 	$(BIN)/ruff check .
