@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ from simgpu.arrays.constants import make_constant
 from simgpu.arrays.current import entered_runtime
 from simgpu.arrays.recording import Recording
 from simgpu.arrays.runtime import Runtime
-from simgpu.arrays.scopes import DeviceScope
 from simgpu.environment import default_settings, visible_machine
 from simgpu.errors import check_type
 
@@ -60,7 +60,7 @@ def chosen_runtime(runtime: Runtime | None) -> Runtime:
     return runtime
 
 
-def device(name: object) -> DeviceScope:
+def device(name: object) -> AbstractContextManager[object]:
     """Return a scope in which operations are asked to be on a device: `with sg.device("/gpu:1"):`.
 
     Scopes nest and merge as TensorFlow's; None clears the outer ones. It is one of the current runtime.

@@ -1,7 +1,8 @@
 """Exchange of memory with other libraries: DLPack, and NumPy's own way.
 
 The bytes of host storage lie in host memory whatever the logical device, so that is what is reported: no number of a
-GPU is made up. Whoever holds an export holds the memory: it does not return to the ledger before.
+GPU is made up. Those of CuPy storage are exported where they are, on the real card. Whoever holds an export holds the
+memory: it does not return to the ledger before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from simgpu.arrays.dtypes import dtype_name
 from simgpu.arrays.memory import Buffer
+from simgpu.storage import CupyStorage
 
 if TYPE_CHECKING:
     from simgpu.arrays.array import Array
@@ -34,7 +36,12 @@ def lent(array: Array) -> np.ndarray[Any, Any]:
     """Return a NumPy array over the memory of an array, which it keeps alive. Raises BufferError without bytes."""
     array.check_live()
     if not isinstance(array._data, np.ndarray):
-        raise BufferError(f"this {array._kind.spec} has no bytes to share: its storage holds shapes only")
+        held = (
+            "its bytes are on a card"
+            if array._kind.runtime.storage.is_asynchronous
+            else "its storage holds shapes only"
+        )
+        raise BufferError(f"this {array._kind.spec} has no bytes to share: {held}")
     plain = array._data if array._data.dtype.kind != "V" else array._data.view(np.uint16)
     found = np.asarray(_Lease(array._buffer, plain))
     return found.view(array._data.dtype)
@@ -43,9 +50,12 @@ def lent(array: Array) -> np.ndarray[Any, Any]:
 def dlpack_device(array: Array) -> tuple[int, int]:
     """Return where the bytes are. Raises BufferError where there are none."""
     array.check_live()
-    if not isinstance(array._data, np.ndarray):
-        raise BufferError(f"this {array._kind.spec} is on no device that DLPack knows: its storage holds shapes only")
-    return HOST
+    if isinstance(array._data, np.ndarray):
+        return HOST
+    if isinstance(array._kind.runtime.storage, CupyStorage):
+        kind, number = array._data.__dlpack_device__()
+        return int(kind), int(number)
+    raise BufferError(f"this {array._kind.spec} is on no device that DLPack knows: its storage holds shapes only")
 
 
 def dlpack_capsule(
@@ -56,8 +66,18 @@ def dlpack_capsule(
     copy: bool | None,
 ) -> Any:
     """Return a capsule over the memory, or over a copy of it. Raises BufferError for what cannot be exported."""
-    if dl_device is not None and (int(getattr(dl_device[0], "value", dl_device[0])), dl_device[1]) != HOST:
-        raise BufferError(f"these bytes are in host memory, DLPack device {HOST}; they cannot be had on {dl_device}")
+    storage = array._kind.runtime.storage
+    is_on_card = isinstance(storage, CupyStorage) and not isinstance(array._data, np.ndarray)
+    place = dlpack_device(array) if is_on_card else HOST
+    wanted = None if dl_device is None else (int(getattr(dl_device[0], "value", dl_device[0])), dl_device[1])
+    if is_on_card and wanted == HOST and copy is not False:
+        return array.value().__dlpack__(max_version=max_version)
+    if wanted not in (None, place):
+        where = "on a card" if is_on_card else "in host memory"
+        raise BufferError(f"these bytes are {where}, DLPack device {place}; they cannot be had on {dl_device}")
+    if is_on_card:
+        assert isinstance(storage, CupyStorage), "only its arrays are on a card"
+        return storage.export(array._data, array._buffer, stream, copy=bool(copy))
     if stream is not None:
         raise BufferError(f"host memory has no streams, so stream must be None, not {stream!r}")
     source = lent(array)

@@ -40,7 +40,7 @@ class RecordedTrace:
         """Return the trace so far. `operations` are those of the graph; their reasons become the decisions."""
         return Trace(
             engine="execute",
-            clock="wall",
+            clock="real",
             devices=tuple(
                 DeviceSummary(device.name, device.kind, device.memory_limit_bytes) for device in self._devices
             ),

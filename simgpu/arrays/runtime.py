@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import RLock
 from time import perf_counter_ns
@@ -19,12 +20,13 @@ from simgpu.arrays.array import Array
 from simgpu.arrays.config import Config
 from simgpu.arrays.current import enter_runtime, leave_runtime
 from simgpu.arrays.deciding import Call, Decision, Placed, decide, decide_source
+from simgpu.arrays.guarded_scope import GuardedScope
 from simgpu.arrays.kind import Kind, Site
 from simgpu.arrays.memory import Buffer, DeviceMemory
 from simgpu.arrays.observer import Observer
 from simgpu.arrays.recording import Recording
 from simgpu.arrays.rules import Rules
-from simgpu.arrays.scopes import ANYWHERE, DeviceScope, ScopeStack
+from simgpu.arrays.scopes import ANYWHERE, ScopeStack
 from simgpu.arrays.starting import Started, release_all, start
 from simgpu.arrays.steps import Step
 from simgpu.cards import SharedCards
@@ -35,7 +37,7 @@ from simgpu.kernels import kernel_set
 from simgpu.machine import Machine
 from simgpu.memory import MemoryStatistics
 from simgpu.naming import DeviceSpec
-from simgpu.storage import Storage, storage_named
+from simgpu.storage import CupyStorage, Storage, storage_named
 
 if TYPE_CHECKING:
     from simgpu.arrays.namespace import Namespace
@@ -158,14 +160,21 @@ class Runtime:
         with self._starting:
             self.is_closed = True
             self._forget_plans()
+            for kind in list(self._kinds.values()):
+                kind.arrays.clear()
             if self._started is not None:
                 release_all(self._started.claims)
+                for memory in self._started.memories:
+                    memory.region.close()
 
-    def device(self, name: object) -> DeviceScope:
-        """Return a scope in which operations are asked to be on a device: `with runtime.device("/gpu:1"):`."""
+    def device(self, name: object) -> AbstractContextManager[object]:
+        """Return a scope in which operations are asked to be on a device: `with runtime.device("/gpu:1"):`.
+
+        On CuPy storage, what CuPy itself is asked inside for memory or work goes to that device, too.
+        """
         scope = self.scopes.scope(name)
         self.start()
-        return scope
+        return GuardedScope(self, scope) if isinstance(self.storage, CupyStorage) else scope
 
     def xp(self, default_device: object = None, api_version: str = "2025.12") -> Namespace:
         """Return the array API namespace of these devices; calls with the same arguments give the same object.

@@ -10,7 +10,7 @@ from simgpu.arrays.memory import DeviceMemory
 from simgpu.cards import Claim, ClaimRequest, SharedCards, card_key
 from simgpu.machine import LogicalDevice, Machine
 from simgpu.memory import Block, GrowingPool, MemoryPool
-from simgpu.storage import Storage
+from simgpu.storage import Region, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,16 @@ def start(described: Machine, config: Config, storage: Storage, cards: SharedCar
     machine = configured_machine(described, config.choices())
     growing = _growing(described, machine, config)
     claims = _claim(machine, growing, cards)
+    memories: list[DeviceMemory] = []
     try:
-        memories = tuple(
-            _open(index, device, growing[index], claims.get(index), storage)
-            for index, device in enumerate(machine.devices)
-        )
+        for index, device in enumerate(machine.devices):
+            memories.append(_open(index, device, growing[index], claims.get(index), storage))
     except BaseException:
         release_all(tuple(claims.values()))
+        for memory in memories:
+            memory.region.close()
         raise
-    return Started(machine, memories, tuple(claims.values()))
+    return Started(machine, tuple(memories), tuple(claims.values()))
 
 
 def release_all(claims: tuple[Claim, ...]) -> None:
@@ -86,16 +87,21 @@ def _claim(machine: Machine, growing: list[bool], cards: SharedCards | None) -> 
 
 
 def _open(index: int, device: LogicalDevice, grows: bool, claim: Claim | None, storage: Storage) -> DeviceMemory:
-    pool = _pool(device, grows, claim)
-    memory = DeviceMemory(index, device, storage.open(device.memory_limit_bytes), pool)
+    region = storage.open(device.memory_limit_bytes, device.kind, device=device.name, grows=grows)
+    pool = _pool(device, grows, claim, region)
+    memory = DeviceMemory(index, device, region, pool)
     if claim is not None:
         memory.observers = (UsageReport(claim, pool),)
     return memory
 
 
-def _pool(device: LogicalDevice, grows: bool, claim: Claim | None) -> MemoryPool:
+def _pool(device: LogicalDevice, grows: bool, claim: Claim | None, region: Region) -> MemoryPool:
     if not grows:
         return MemoryPool(device.name, device.memory_limit_bytes)
-    if claim is None:
-        return GrowingPool(device.name, device.memory_limit_bytes)
-    return GrowingPool(device.name, device.memory_limit_bytes, claim.grow)
+
+    def take(size_bytes: int) -> None:
+        if claim is not None:
+            claim.grow(size_bytes)
+        region.grow(size_bytes)
+
+    return GrowingPool(device.name, device.memory_limit_bytes, take)

@@ -74,7 +74,9 @@ def run(
     soft: Soft = None,
     kernels: Kernels = None,
     seed: Seed = None,
-    storage: Annotated[str | None, typer.Option(help="Where bytes live: numpy, or shape (nowhere).")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Where bytes live: numpy, cupy (a real GPU), or shape (nowhere).")
+    ] = None,
     links: Links = None,
     json: Json = False,
     trace: TraceFile = None,

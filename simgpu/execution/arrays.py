@@ -5,24 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simgpu.errors import ExecutionError
+from simgpu.errors import ExecutionError, OutOfDeviceMemory
 from simgpu.kernels import rule
 from simgpu.memory import Block
 from simgpu.naming import short_name
 from simgpu.program import Program, Task, TaskKind
-from simgpu.storage import Storage
+from simgpu.storage import Mark, Moments, Region, Storage
 
 
 class ProgramArrays:
-    """Arrays over the memory of every device, as far as the ledgers have granted it."""
+    """Arrays over the memory of every device, as far as the ledgers have granted it.
+
+    As a context manager, it waits for all that was launched, and gives the memory back.
+    """
 
     def __init__(self, program: Program, storage: Storage, feeds: Mapping[str, Any]) -> None:
         self.program = program
         self.storage = storage
         self.feeds = feeds
-        self.regions = [storage.open(device.memory_limit_bytes) for device in program.placement.machine.devices]
+        self.regions: list[Region] = []
         self.arrays: list[Any] = [None] * len(program.buffers)
         self.results: dict[int, Any] = {}
+
+    def __enter__(self) -> ProgramArrays:
+        try:
+            for device in self.program.placement.machine.devices:
+                self.regions.append(
+                    self.storage.open(device.memory_limit_bytes, device.kind, device=short_name(device.name))
+                )
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.arrays = []
+        for region in self.regions:
+            region.close()
 
     def grant(self, buffer: int, block: Block | None) -> None:
         """Make the array of a buffer where the ledger put it; without a block, let it go."""
@@ -39,29 +58,75 @@ class ProgramArrays:
         operation = graph.operation(graph.producer(self.program.buffers[buffer].tensor))
         try:
             self.storage.compute(rule(operation.type), (), (self.arrays[buffer],), operation.attributes)
+        except OutOfDeviceMemory:
+            raise
         except Exception as error:
             raise ExecutionError(f"variable {operation.name!r} cannot be filled: {_words(error)}") from error
 
-    def work(self, task: Task) -> None:
-        """Do what a task does. Raises ExecutionError, which names the operation and device, for whatever goes wrong."""
+    def finish(self) -> None:
+        """Wait until every device has done what it was asked. Raises ExecutionError if one could not."""
+        for device, region in zip(self.program.placement.machine.devices, self.regions, strict=True):
+            try:
+                region.finish()
+            except Exception as error:
+                raise ExecutionError(f"{short_name(device.name)} failed at its work: {_words(error)}") from error
+
+    def origin(self) -> Mark | None:
+        """Return a mark of now, with nothing under way; None where nothing is ever under way."""
+        gpus = [
+            region
+            for device, region in zip(self.program.placement.machine.devices, self.regions, strict=True)
+            if device.kind == "GPU"
+        ]
+        if not self.storage.is_asynchronous or not gpus:
+            return None
+        self.finish()
+        mark = gpus[0].mark()
+        gpus[0].finish()
+        return mark
+
+    def is_launched(self, task: Task) -> bool:
+        """Tell whether a task is only launched, and done later."""
+        if task.kind not in (TaskKind.COMPUTE, TaskKind.TRANSFER):
+            return False
+        return self.storage.is_launched(*(self.arrays[buffer] for buffer in (*task.reads, *task.writes)))
+
+    def work(self, task: Task) -> Moments | None:
+        """Do what a task does, or launch it; return when it happens, if that is later.
+
+        Raises ExecutionError, which names the operation and device, for whatever goes wrong.
+        """
         try:
-            self._work(task)
+            return self._work(task)
+        except OutOfDeviceMemory:
+            raise
         except Exception as error:
             raise ExecutionError(f"{self._describe(task)} failed: {_words(error)}") from error
 
-    def _work(self, task: Task) -> None:
+    def _work(self, task: Task) -> Moments | None:
         inputs = [self.arrays[buffer] for buffer in task.reads]
         outputs = [self.arrays[buffer] for buffer in task.writes]
         match task.kind:
             case TaskKind.COMPUTE:
-                operation = self.program.placement.graph.operation(task.subject)
-                self.storage.compute(rule(operation.type), inputs, outputs, operation.attributes)
+                return self._compute(task, inputs, outputs)
             case TaskKind.FEED:
-                self.storage.write(outputs[0], self.feeds.get(task.name))
+                return self.storage.write(outputs[0], self.feeds.get(task.name))
             case TaskKind.TRANSFER:
-                self.storage.copy(inputs[0], outputs[0])
+                return self.storage.copy(inputs[0], outputs[0])
             case TaskKind.FETCH:
                 self.results[task.subject] = self.storage.read(inputs[0])
+        return None
+
+    def _compute(self, task: Task, inputs: list[Any], outputs: list[Any]) -> Moments | None:
+        operation = self.program.placement.graph.operation(task.subject)
+        row = rule(operation.type)
+        if not self.storage.is_launched(*inputs, *outputs):
+            self.storage.compute(row, inputs, outputs, operation.attributes)
+            return None
+        region = self.regions[task.device]
+        start = region.mark()
+        self.storage.compute(row, inputs, outputs, operation.attributes)
+        return Moments(start, region.mark())
 
     def _describe(self, task: Task) -> str:
         if task.kind is not TaskKind.COMPUTE:

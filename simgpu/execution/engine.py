@@ -14,10 +14,11 @@ from typing import Any
 from simgpu.errors import InvalidValue, check_type
 from simgpu.execution.arrays import ProgramArrays
 from simgpu.execution.feeds import checked_feeds
+from simgpu.execution.later import HappensLater
 from simgpu.execution.workers import Done, Workers
 from simgpu.placement import Placement
 from simgpu.program import Program, Progress, Recorder, TaskKind, lower
-from simgpu.storage import Storage, storage_named
+from simgpu.storage import Moments, Storage, storage_named
 from simgpu.trace import TRACE_WANTED, Span, Trace
 
 OnProgress = Callable[[int, int], None]
@@ -48,14 +49,19 @@ def execute(
     store = storage_named(storage)
     program = lower(placement)
     feeds = {} if store.name == "shape" and not feeds else checked_feeds(placement.graph, feeds or {})
-    with Progress(program, "execute", "wall") as progress, Workers(placement.machine, store.enter_thread) as workers:
-        run = _Execution(program, progress, workers, ProgramArrays(program, store, feeds), on_progress)
+    with (
+        Progress(program, "execute", "real") as progress,
+        ProgramArrays(program, store, feeds) as arrays,
+        Workers(placement.machine, store.enter_thread) as workers,
+    ):
+        run = _Execution(program, progress, workers, arrays, on_progress)
         if follow is None:
             run.as_ready()
         else:
             run.in_order_of(follow)
+        run.close()
     graph = placement.graph
-    results = {name: run.arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}
+    results = {name: arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}
     return results, progress.trace
 
 
@@ -78,6 +84,7 @@ class _Execution:
         spans: list[Span] = []
         progress.trace.spans = spans
         self.recorder = Recorder(program, spans)
+        self.later = HappensLater(arrays.storage, spans)
         self.idle: dict[str, int] = {}
         self.queues: defaultdict[str, deque[int]] = defaultdict(deque)
 
@@ -118,8 +125,14 @@ class _Execution:
             self.arrays.grant(buffer, self.progress.blocks[buffer])
         with ThreadPoolExecutor(2, initializer=self.arrays.storage.enter_thread) as pool:
             list(pool.map(self.arrays.fill_variable, self.program.residents))
+        self.later.origin = self.arrays.origin()
         self.workers.start_clock()
         return ready
+
+    def close(self) -> None:
+        """Wait for what was launched, and write into the trace when it happened."""
+        self.arrays.finish()
+        self.later.resolve()
 
     def _enqueue(self, tasks: list[int]) -> None:
         for task in sorted(tasks):
@@ -147,10 +160,12 @@ class _Execution:
         for buffer in task.writes:
             self.arrays.grant(buffer, self.progress.blocks[buffer])
 
-        def work() -> None:
-            self.arrays.work(task)
+        def work() -> Moments | None:
+            return self.arrays.work(task)
 
-        if task.kind is TaskKind.COMPUTE:
+        if self.arrays.is_launched(task):
+            self.workers.launch(number, work)
+        elif task.kind is TaskKind.COMPUTE:
             self.workers.compute(task.device, number, work)
         else:
             self.workers.move(number, work)
@@ -159,6 +174,9 @@ class _Execution:
         if done.error is not None:
             raise done.error
         task = self.program.tasks[done.task]
+        if done.moments is not None:
+            self.recorder.launched(done.task, done.start_ps, done.end_ps)
+            self.later.note(done.moments)
         self.recorder.started(done.task, done.start_ps)
         self.recorder.finished(done.task, done.end_ps)
         ready = self.progress.finish(done.task, self.workers.now_ps())

@@ -1,7 +1,8 @@
 """Threads that do the work of devices, and say when it is done.
 
 A GPU has one worker, so its operations run one after the other; the CPU devices of a host share its inter-op threads
-(never more than this computer has cores); what moves between memories has threads of its own.
+(never more than this computer has cores); what moves between memories has threads of its own. What a real GPU does by
+itself is only launched, by the calling thread.
 """
 
 from __future__ import annotations
@@ -14,18 +15,27 @@ from time import perf_counter_ns
 from typing import NamedTuple
 
 from simgpu.machine import Machine
+from simgpu.storage import Moments
 
 PS_PER_NS = 1000
 COPY_THREADS = 2
 
 
 class Done(NamedTuple):
-    """A task that has ended, with what it raised, if anything. Times since the start of the run."""
+    """A task that has ended, or has been launched, with what it raised, if anything. Times since the start of the run.
+
+    `moments` are when it happens on its device, if that is later.
+    """
 
     task: int
     error: BaseException | None
     start_ps: int
     end_ps: int
+    moments: Moments | None = None
+
+
+Work = Callable[[], Moments | None]
+"""Does what a task does, or launches it."""
 
 
 class Workers:
@@ -56,13 +66,19 @@ class Workers:
             return 1
         return min(self._machine.hosts[self._host(device)].inter_op_threads, os.cpu_count() or 1)
 
-    def compute(self, device: int, task: int, work: Callable[[], None]) -> None:
+    def compute(self, device: int, task: int, work: Work) -> None:
         """Do the work of a task on a device's threads."""
         self._submit(self.lane(device), self.width(device), task, work)
 
-    def move(self, task: int, work: Callable[[], None]) -> None:
+    def move(self, task: int, work: Work) -> None:
         """Do the work of a task that moves a tensor."""
         self._submit("copies", COPY_THREADS, task, work)
+
+    def launch(self, task: int, work: Work) -> None:
+        """Have the calling thread launch a task; it counts as done then."""
+        start_ps = self.now_ps()
+        moments = work()
+        self._done.put(Done(task, None, start_ps, self.now_ps(), moments))
 
     def next_done(self) -> Done:
         """Wait for the next task to end."""
@@ -79,16 +95,17 @@ class Workers:
     def _host(self, device: int) -> int:
         return self._machine.physical_devices[self._machine.devices[device].physical].host
 
-    def _submit(self, lane: str, width: int, task: int, work: Callable[[], None]) -> None:
+    def _submit(self, lane: str, width: int, task: int, work: Work) -> None:
         if lane not in self._pools:
             self._pools[lane] = ThreadPoolExecutor(width, f"simgpu {lane}", self._enter_thread)
         self._pools[lane].submit(self._do, task, work)
 
-    def _do(self, task: int, work: Callable[[], None]) -> None:
+    def _do(self, task: int, work: Work) -> None:
         start_ps = self.now_ps()
         error: BaseException | None = None
+        moments: Moments | None = None
         try:
-            work()
+            moments = work()
         except BaseException as raised:  # whatever it is belongs to the caller, who waits for this task
             error = raised
-        self._done.put(Done(task, error, start_ps, self.now_ps()))
+        self._done.put(Done(task, error, start_ps, self.now_ps(), moments))

@@ -22,6 +22,13 @@ class Recorder:
         """Note that a task is ready because of the span written last."""
         self._ready_ps[task], self._cause[task] = time_ps, len(self._spans) - 1
 
+    def launched(self, task: int, start_ps: int, end_ps: int) -> None:
+        """Write the span of the launch of a task, for which the task itself has waited."""
+        what = self._program.tasks[task]
+        device = what.device if what.device != CALLER else what.source
+        self._write("launch", task, self._machine.devices[device].name, start_ps, end_ps)
+        self._ready_ps[task], self._cause[task] = end_ps, len(self._spans) - 1
+
     def started(self, task: int, time_ps: int) -> None:
         """Note when a task started."""
         self._start_ps[task] = time_ps

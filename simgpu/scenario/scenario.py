@@ -12,7 +12,7 @@ from simgpu.scenario.yaml_file import Document
 from simgpu.simulation import SimulationOptions
 
 Weights = Literal["given", "random"]
-StorageName = Literal["numpy", "shape"]
+StorageName = Literal["numpy", "cupy", "shape"]
 ScheduleName = Literal["forward", "gpipe", "1f1b"]
 
 

@@ -117,7 +117,7 @@ class SimulationSection(_Section):
 class ExecutionSection(_Section):
     """`execution`: where bytes live."""
 
-    storage: Literal["numpy", "shape"] = "numpy"
+    storage: Literal["numpy", "cupy", "shape"] = "numpy"
 
 
 class ScenarioSection(_Section):

@@ -1,12 +1,19 @@
-"""Where bytes live: in host memory, or nowhere."""
+"""Where bytes live: on a card, in host memory, or nowhere."""
 
-from simgpu.storage.catalog import STORAGES, storage_named
+from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
+from simgpu.storage.cupy_region import CupyRegion
+from simgpu.storage.cupy_storage import CardUse, CupyStorage
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
-from simgpu.storage.storage import Region, Show, Storage
+from simgpu.storage.storage import Mark, Moments, Region, Show, Storage
 
 __all__ = [
     "STORAGES",
+    "CardUse",
+    "CupyRegion",
+    "CupyStorage",
+    "Mark",
+    "Moments",
     "NumpyRegion",
     "NumpyStorage",
     "Region",
@@ -15,5 +22,6 @@ __all__ = [
     "ShapeStorage",
     "Show",
     "Storage",
+    "cupy_storage",
     "storage_named",
 ]

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any
 
-from simgpu.errors import InvalidValue
+from simgpu.errors import ExecutionError, InvalidValue, MissingDependency
 from simgpu.storage.numpy_storage import NumpyStorage
 from simgpu.storage.shape_storage import ShapeStorage
 from simgpu.storage.storage import Storage
 
-STORAGES: Mapping[str, Callable[[], Storage]] = {"numpy": NumpyStorage, "shape": ShapeStorage}
+
+def cupy_storage(device_id: int = 0, **options: Any) -> Storage:
+    """Return storage on a card, by its number among those that the process sees; options are those of CupyStorage.
+
+    Raises MissingDependency without CuPy, ExecutionError without a card that it can use.
+    """
+    if find_spec("cupy") is None:
+        raise MissingDependency("storage='cupy' needs CuPy; install it: pip install 'simgpu[gpu]'")
+    from simgpu.storage.cuda_driver import CudaDriver
+    from simgpu.storage.cupy_storage import CupyStorage
+
+    try:
+        driver = CudaDriver(device_id)
+    except Exception as error:
+        raise ExecutionError(
+            f"storage='cupy' needs an NVIDIA GPU, and CuPy cannot use GPU {device_id} here ({error}); use 'numpy', "
+            "which needs none"
+        ) from error
+    return CupyStorage(driver, **options)
+
+
+STORAGES: Mapping[str, Callable[[], Storage]] = {"numpy": NumpyStorage, "cupy": cupy_storage, "shape": ShapeStorage}
 
 
 def storage_named(storage: str | Storage) -> Storage:

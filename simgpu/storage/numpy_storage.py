@@ -10,6 +10,7 @@ import mmap
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from simgpu.errors import ExecutionError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule, array_dtype
 from simgpu.storage.storage import Show
-from simgpu.units import short_size
+from simgpu.units import PS_PER_NS, short_size
 
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.12; the value is Linux's
 
@@ -49,6 +50,22 @@ class NumpyRegion:
         """Tell whether all bytes of an array lie in this slab."""
         low, high = np.lib.array_utils.byte_bounds(array)
         return array.nbytes == 0 or (self._base <= low and high <= self._base + self._limit_bytes)
+
+    def grow(self, size_bytes: int) -> None:
+        """Do nothing: the operating system gives memory when it is touched."""
+
+    def mark(self) -> int:
+        """Return this moment, in nanoseconds."""
+        return perf_counter_ns()
+
+    def hold(self) -> None:
+        """Do nothing: whoever asks for something waits for it."""
+
+    def finish(self) -> None:
+        """Do nothing: everything is done."""
+
+    def close(self) -> None:
+        """Do nothing: the memory goes back with the last array."""
 
 
 def _reserve(limit_bytes: int) -> mmap.mmap:
@@ -86,6 +103,7 @@ class NumpyStorage:
     """Storage in host memory, computed by NumPy."""
 
     name = "numpy"
+    is_asynchronous = False
 
     def __init__(self) -> None:
         self.quiet = Quiet()
@@ -101,9 +119,17 @@ class NumpyStorage:
         """Make infinities and NaN results, as on a GPU, and not warnings. NumPy keeps this for each thread."""
         np.seterr(all="ignore")
 
-    def open(self, limit_bytes: int) -> NumpyRegion:
+    def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> NumpyRegion:
         """Reserve the memory of one logical device."""
         return NumpyRegion(limit_bytes)
+
+    def between_ps(self, earlier: int, later: int) -> int:
+        """Return the time between two marks."""
+        return (later - earlier) * PS_PER_NS
+
+    def is_launched(self, *arrays: Any) -> bool:
+        """Return False: everything is done at once."""
+        return False
 
     def compute(
         self, rule: OperationRule, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from simgpu.errors import GraphError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule, array_dtype
 from simgpu.storage.storage import Show
+from simgpu.units import PS_PER_NS
 
 _NOTHING = np.zeros(16, np.uint8)
 
@@ -65,11 +67,28 @@ class ShapeRegion:
             start, size = array.offset + low - layout.ctypes.data, high - low
         return array.region is self and 0 <= start <= self.limit_bytes - size
 
+    def grow(self, size_bytes: int) -> None:
+        """Do nothing: there are no bytes."""
+
+    def mark(self) -> int:
+        """Return this moment, in nanoseconds."""
+        return perf_counter_ns()
+
+    def hold(self) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing: everything is done."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
 
 class ShapeStorage:
     """Storage that holds nothing and computes nothing."""
 
     name = "shape"
+    is_asynchronous = False
     quiet = None
 
     def function(self, name: str) -> None:
@@ -78,9 +97,17 @@ class ShapeStorage:
     def enter_thread(self) -> None:
         """Do nothing."""
 
-    def open(self, limit_bytes: int) -> ShapeRegion:
+    def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> ShapeRegion:
         """Make the memory of one logical device."""
         return ShapeRegion(limit_bytes)
+
+    def between_ps(self, earlier: int, later: int) -> int:
+        """Return the time between two marks."""
+        return (later - earlier) * PS_PER_NS
+
+    def is_launched(self, *arrays: Any) -> bool:
+        """Return False: nothing is left to be done."""
+        return False
 
     def compute(
         self, rule: OperationRule, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes

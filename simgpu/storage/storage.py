@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule
 
 Show = Callable[[Any], Any]
 """Makes a view of a NumPy array, such as a slice. Raises ValueError where there can be none without a copy."""
+
+
+Mark = Any
+"""A moment in the order of what a device does."""
+
+
+class Moments(NamedTuple):
+    """When something starts and ends that has been launched."""
+
+    start: Mark
+    end: Mark
 
 
 class Region(Protocol):
@@ -21,12 +32,29 @@ class Region(Protocol):
     def holds(self, array: Any) -> bool:
         """Tell whether all bytes of an array really lie in this region."""
 
+    def grow(self, size_bytes: int) -> None:
+        """Take more memory of the card. Raises OutOfDeviceMemory if it has not got that much."""
+
+    def mark(self) -> Mark:
+        """Return this moment in the order of what the device computes."""
+
+    def hold(self) -> None:
+        """Keep a device that works by itself busy for a while, so that what comes next runs without gaps."""
+
+    def finish(self) -> None:
+        """Wait until everything asked of the device is done."""
+
+    def close(self) -> None:
+        """Give back what is held beside the memory of arrays that live on. A second call does nothing."""
+
 
 @runtime_checkable
 class Storage(Protocol):
     """Makes regions, and does with their arrays what a program asks for."""
 
     name: str
+    is_asynchronous: bool
+    """Whether GPUs work by themselves: what is asked of them returns when it is launched, not when it is done."""
     quiet: Any
     """Its `run` and `call` call a function so that infinities and NaN are results, as on a GPU.
 
@@ -39,8 +67,17 @@ class Storage(Protocol):
     def enter_thread(self) -> None:
         """Prepare a thread of the library's own that will compute."""
 
-    def open(self, limit_bytes: int) -> Region:
-        """Make the memory of one logical device."""
+    def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
+        """Make the memory of one logical device of a kind. `device` is its name, for messages.
+
+        If it `grows`, its memory is taken by `Region.grow`. Raises OutOfDeviceMemory where the card has not enough.
+        """
+
+    def between_ps(self, earlier: Mark, later: Mark) -> int:
+        """Return the time between two marks, in picoseconds, once their devices have finished."""
+
+    def is_launched(self, *arrays: Any) -> bool:
+        """Tell whether work on these arrays together is launched, and done later."""
 
     def compute(
         self, rule: OperationRule, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes
@@ -52,11 +89,14 @@ class Storage(Protocol):
     ) -> list[tuple[TensorSpec, Any]]:
         """Run an operation whose shapes follow from values; return both. Raises GraphError if there are no values."""
 
-    def write(self, target: Any, value: Any) -> None:
-        """Copy a value of the caller into an array."""
+    def write(self, target: Any, value: Any) -> Moments | None:
+        """Copy a value of the caller into an array. Returns when it happens, if that is later."""
 
-    def copy(self, source: Any, target: Any) -> None:
-        """Copy an array into another of the same shape and dtype, possibly of another region."""
+    def copy(self, source: Any, target: Any) -> Moments | None:
+        """Copy an array into another of the same shape and dtype, possibly of another region.
+
+        Returns when it happens, if that is later.
+        """
 
     def read(self, source: Any) -> Any:
         """Return the value of an array as the caller's own."""

@@ -235,7 +235,7 @@ def test_the_trace_tells_what_ran_where_and_what_memory_it_took(runtime, x):
         del y
 
     trace = program.trace
-    assert (trace.engine, trace.clock) == ("execute", "wall")
+    assert (trace.engine, trace.clock) == ("execute", "real")
     assert [(d.operation, d.reason) for d in trace.decisions] == [("Input", "came from outside"), ("Add", "default")]
     assert [(s.kind, s.name, s.resource) for s in trace.spans] == [("compute", "Add", x.device)]
     assert 0 < trace.spans[0].start_ps < trace.spans[0].end_ps == trace.makespan_ps

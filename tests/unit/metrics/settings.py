@@ -13,7 +13,7 @@ DEVICES = tuple(DeviceSummary(f"{kind}:{number}", kind, 0) for kind in ("CPU", "
 
 
 def trace_of(*spans: Span, engine: str = "simulate", memory: Sequence[Sequence[MemoryEvent]] = ()) -> Trace:
-    clock = "modelled" if engine == "simulate" else "wall"
+    clock = "modelled" if engine == "simulate" else "real"
     return Trace(engine, clock, DEVICES, (), list(spans), list(memory))  # type: ignore[arg-type]
 
 

@@ -49,7 +49,7 @@ def test_a_trace_that_ends_where_memory_ran_out_is_read_back(path):
 
 
 def test_a_trace_of_nothing_is_read_back(path):
-    trace = Trace("execute", "wall", (), ())
+    trace = Trace("execute", "real", (), ())
     write_chrome_trace(path, trace)
 
     assert read_trace(path) == trace

@@ -6,7 +6,7 @@ ALLOCATED, RELEASED = MemoryEvent(1, True, "a", 0, 512), MemoryEvent(2, False, "
 def trace_of(engine, *memory, placed="GPU:0", devices=("CPU:0", "GPU:0"), reason="requested", operations="ab"):
     return Trace(
         engine,
-        "wall",
+        "real",
         tuple(DeviceSummary(name, name[:3], 4096) for name in devices),
         tuple(Decision(name, placed, reason) for name in operations),
         memory=[[], list(memory)],

@@ -1,0 +1,208 @@
+"""CUDA, as CuPy reaches it: the only file that imports CuPy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import cupy
+import numpy as np
+from cupy.cuda import memory as cupy_memory
+from cupy.cuda import runtime as cuda
+
+from simgpu.storage.driver import Event, Slab, Stream
+from simgpu.units import PS_PER_MS
+
+_HOLD = r"""
+extern "C" __global__ void hold(unsigned long long time_ns) {
+    unsigned long long start, now;
+    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(start));
+    do { asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now)); } while (now - start < time_ns);
+}
+"""
+
+
+class CudaSlab:
+    """Memory taken by `cudaMalloc`, and given back by `cudaFree` when this object is gone."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._memory = cupy_memory.Memory(max(size_bytes, 1))
+        self.ptr: int = self._memory.ptr
+        self.size_bytes = size_bytes
+
+
+class CudaPinned:
+    """Page-locked host memory of CuPy's pool. Its pool has it back when this object is gone."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._memory = cupy.cuda.alloc_pinned_memory(max(size_bytes, 1))
+        self.ptr: int = self._memory.ptr
+        self.array = np.frombuffer(self._memory, np.uint8, size_bytes)
+
+
+class CudaScratch:
+    """A pool of CuPy's with a hard limit. It takes its memory at once, so that nothing is taken while programs run."""
+
+    def __init__(self, limit_bytes: int, stream: Stream) -> None:
+        self._pool = cupy_memory.MemoryPool()
+        self._pool.set_limit(size=max(limit_bytes, 1))  # 0 would be no limit
+        if limit_bytes:
+            with stream:  # the pool keeps free memory for each stream by itself
+                self._pool.malloc(limit_bytes)
+
+    def allocate(self, size_bytes: int) -> Any:
+        """Return what CuPy takes for memory. Raises MemoryError beyond the limit."""
+        return self._pool.malloc(size_bytes)
+
+    def used_bytes(self) -> int:
+        """Return what is handed out now."""
+        return int(self._pool.used_bytes())
+
+    def close(self) -> None:
+        """Give everything back that is not in use."""
+        self._pool.free_all_blocks()
+
+
+class CudaDriver:
+    """One card, by its number among those that the process sees."""
+
+    module = cupy
+
+    def __init__(self, device_id: int = 0) -> None:
+        self.device_id = device_id
+        self._before: Any = None
+        self._hold: Any = None
+        cupy.cuda.Device(device_id).use()
+        self._ready = threading.local()
+
+    def enter_thread(self) -> None:
+        """Have this thread use the card, and keep no FFT plans: their work areas lie outside every limit."""
+        if not getattr(self._ready, "is_entered", False):
+            cupy.cuda.Device(self.device_id).use()
+            cupy.fft.config.get_plan_cache().set_size(0)
+            self._ready.is_entered = True
+
+    def memory_info(self) -> tuple[int, int]:
+        """Return free and total bytes of the card, as the driver counts them."""
+        free, total = cuda.memGetInfo()
+        return int(free), int(total)
+
+    def take(self, size_bytes: int) -> CudaSlab:
+        """Take memory of the card. Raises MemoryError if it has not got that much in one piece."""
+        return CudaSlab(size_bytes)
+
+    def scratch(self, limit_bytes: int, stream: Stream) -> CudaScratch:
+        """Make a pool for what runs on a stream, and take its memory at once."""
+        return CudaScratch(limit_bytes, stream)
+
+    def pinned(self, size_bytes: int) -> CudaPinned:
+        """Return pinned host memory."""
+        return CudaPinned(size_bytes)
+
+    def adopt(self, slab: Slab, owner: object) -> Any:
+        """Return a slab as CuPy's memory object, which keeps `owner` alive."""
+        return cupy_memory.UnownedMemory(slab.ptr, slab.size_bytes, owner, self.device_id)
+
+    def array(self, memory: Any, ptr: int, shape: Sequence[int], dtype: Any, strides: Sequence[int] | None) -> Any:
+        """Return an array over bytes of a memory that `adopt` gave."""
+        return cupy.ndarray(shape, dtype, cupy_memory.MemoryPointer(memory, ptr - memory.ptr), strides)
+
+    def owner_of(self, array: Any) -> object | None:
+        """Return the owner of the memory of an array; None if it is not adopted."""
+        return getattr(array.data.mem, "_owner", None)
+
+    def is_array(self, value: object) -> bool:
+        """Tell whether something is an array of CuPy's."""
+        return isinstance(value, cupy.ndarray)
+
+    def stream(self) -> Stream:
+        """Make a stream that waits for no other one by itself."""
+        return cupy.cuda.Stream(non_blocking=True)
+
+    def stream_id(self, stream: Stream) -> int:
+        """Return the address of a stream."""
+        return int(stream.ptr)
+
+    def current_stream_id(self) -> int:
+        """Return it for the stream on which this thread's kernels are launched."""
+        return int(cupy.cuda.get_current_stream().ptr)
+
+    def using(self, stream: Stream) -> AbstractContextManager[object]:
+        """Have this thread's kernels launched on a stream."""
+        self.enter_thread()
+        context: AbstractContextManager[object] = stream
+        return context
+
+    def record(self, stream: Stream, *, is_timed: bool = False) -> Event:
+        """Return the event that all work given to a stream until now is done."""
+        event = cupy.cuda.Event(disable_timing=not is_timed)
+        event.record(stream)
+        return event
+
+    def wait(self, stream: Stream, event: Event) -> None:
+        """Have what is given to a stream from now on wait for an event."""
+        stream.wait_event(event)
+
+    def is_done(self, event: Event) -> bool:
+        """Tell whether an event has happened."""
+        return bool(event.done)
+
+    def wait_on_host(self, event: Event) -> None:
+        """Wait for an event."""
+        event.synchronize()
+
+    def finish(self, stream: Stream) -> None:
+        """Wait until a stream has nothing to do."""
+        stream.synchronize()
+
+    def elapsed_ps(self, earlier: Event, later: Event) -> int:
+        """Return the time between two timed events. CUDA's resolution is about 0.5 us."""
+        return int(cupy.cuda.get_elapsed_time(earlier, later) * PS_PER_MS)
+
+    def hold(self, stream: Stream, time_us: int) -> None:
+        """Keep a stream busy for a while, with one thread that looks at the card's clock."""
+        if self._hold is None:
+            self._hold = cupy.RawKernel(_HOLD, "hold")
+        with stream:
+            self._hold((1,), (1,), (np.uint64(time_us * 1000),))
+
+    def copy_bytes(self, target_ptr: int, source_ptr: int, size_bytes: int, stream: Stream) -> None:
+        """Copy bytes between any two memories, in the order of a stream."""
+        cuda.memcpyAsync(target_ptr, source_ptr, size_bytes, cuda.memcpyDefault, stream.ptr)
+
+    def fill_bytes(self, ptr: int, byte: int, size_bytes: int, stream: Stream) -> None:
+        """Fill bytes, in the order of a stream."""
+        cuda.memsetAsync(ptr, byte, size_bytes, stream.ptr)
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call array code with CuPy as its module."""
+        return function(cupy, *arguments)
+
+    def run_function(self, name: str, *arguments: Any) -> Any:
+        """Call a function of CuPy by its name."""
+        return getattr(cupy, name)(*arguments)
+
+    def install(self, allocate: Callable[[int], Any]) -> None:
+        """Have CuPy ask `allocate` for memory from now on."""
+        self._before = cupy.cuda.get_allocator()
+        cupy.cuda.set_allocator(allocate)
+
+    def is_installed(self, allocate: Callable[[int], Any]) -> bool:
+        """Tell whether it does, in this thread."""
+        return bool(cupy.cuda.get_allocator() == allocate)
+
+    def uninstall(self) -> None:
+        """Have it allocate as before."""
+        cupy.cuda.set_allocator(self._before)
+
+    def facts(self) -> dict[str, str]:
+        """Return name of the card, and versions of driver, runtime and CuPy."""
+        properties = cuda.getDeviceProperties(self.device_id)
+        return {
+            "name": properties["name"].decode(),
+            "driver": str(cuda.driverGetVersion()),
+            "cuda": str(cuda.runtimeGetVersion()),
+            "cupy": cupy.__version__,
+        }

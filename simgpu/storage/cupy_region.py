@@ -1,0 +1,208 @@
+"""The memory of one logical device on a card: a slab of it, the streams that work there, and what orders them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from simgpu.errors import ExecutionError, MemoryShortage, OutOfDeviceMemory
+from simgpu.graph import TensorSpec
+from simgpu.kernels import array_dtype
+from simgpu.storage.driver import Driver, Event, Pinned, Slab
+from simgpu.storage.fences import Fences, Span
+from simgpu.storage.guards import Guards
+from simgpu.units import short_size
+
+HOLD_US = 5_000
+"""How long `hold` keeps a device busy: about 500 launches of CuPy."""
+
+_POISON = 0xFF  # a NaN in every type of floats
+
+
+class Place:
+    """Owns the memory of arrays: a piece of the card, and the region that it belongs to."""
+
+    __slots__ = ("region", "slab")
+
+    def __init__(self, region: CupyRegion, slab: Slab) -> None:
+        self.region = region
+        self.slab = slab
+
+
+class Lease(Place):
+    """Owns memory that is lent to another library, for which it holds what would give it back."""
+
+    __slots__ = ("holder",)
+
+    def __init__(self, region: CupyRegion, slab: Slab, holder: object) -> None:
+        super().__init__(region, slab)
+        self.holder = holder
+
+
+class CupyRegion:
+    """Memory of `limit_bytes`, taken at once, or piece by piece as `grow` is told.
+
+    Everything a program does here goes to `stream`, in order; copies that come in and go out have streams of their own,
+    and leave fences.
+    """
+
+    def __init__(self, driver: Driver, guards: Guards, *, device: str, limit_bytes: int, scratch_bytes: int) -> None:
+        self.driver = driver
+        self.guards = guards
+        self.device = device
+        self.limit_bytes = limit_bytes
+        self.scratch_bytes = scratch_bytes
+        self.is_poisoning = False
+        self.lock = RLock()
+        self.fences = Fences(driver.is_done)
+        self.stream, self.inbound, self.outbound = driver.stream(), driver.stream(), driver.stream()
+        self.scratch = driver.scratch(scratch_bytes, self.stream)
+        self._starts: list[int] = []
+        self._memories: list[Any] = []
+        self._places: list[Place] = []
+        self._staged: list[tuple[Event, Pinned]] = []
+        self.is_open = True
+        guards.open()
+
+    @property
+    def taken_bytes(self) -> int:
+        """What the device holds of its card, beside its scratch memory."""
+        return sum(place.slab.size_bytes for place in self._places)
+
+    def grow(self, size_bytes: int) -> None:
+        """Take more memory of the card. Raises OutOfDeviceMemory if it has not got that much."""
+        try:
+            slab = self.driver.take(size_bytes)
+        except MemoryError as error:
+            raise self._too_little(size_bytes) from error
+        place = Place(self, slab)
+        self._starts.append(self.taken_bytes)
+        self._places.append(place)
+        self._memories.append(self.driver.adopt(slab, place))
+
+    def arrays(self, spec: TensorSpec) -> Callable[[int], Any]:
+        """Return what makes CuPy arrays over the bytes at an offset. It refuses what would reach beyond the region."""
+        shape, dtype, size, driver = spec.shape, self._dtype(spec), spec.nbytes, self.driver
+
+        def array_at(offset: int) -> Any:
+            if not self._places:
+                self.grow(0)  # an array without bytes lies somewhere, too
+            number = bisect_right(self._starts, offset) - 1
+            start, slab = self._starts[number], self._places[number].slab
+            if offset + size > start + slab.size_bytes:
+                raise ExecutionError(f"{self.device}: {size} B at offset {offset} reach beyond its memory")
+            array = driver.array(self._memories[number], slab.ptr + offset - start, shape, dtype, None)
+            if self.is_poisoning and size:
+                self._poison(array)
+            return array
+
+        return array_at
+
+    def holds(self, array: Any) -> bool:
+        """Tell whether all bytes of an array lie in this memory."""
+        if not self.driver.is_array(array):
+            return False
+        span = span_of(array)
+        return array.nbytes == 0 or any(
+            place.slab.ptr <= span.low and span.high <= place.slab.ptr + place.slab.size_bytes for place in self._places
+        )
+
+    def mark(self) -> Event:
+        """Return a moment in the order of what the device computes."""
+        return self.driver.record(self.stream, is_timed=True)
+
+    def hold(self) -> None:
+        """Keep the device busy for some milliseconds, so that what comes next queues up behind."""
+        self.driver.hold(self.stream, HOLD_US)
+
+    def finish(self) -> None:
+        """Wait until everything asked of this device is done."""
+        for stream in (self.stream, self.inbound, self.outbound):
+            self.driver.finish(stream)
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Let what is launched go to this device."""
+        return self.guards.inside(self)
+
+    def order(self, reads: Sequence[Any], writes: Sequence[Any]) -> None:
+        """Have what the device computes next wait for the copies that meet these arrays."""
+        if not self.fences:
+            return
+        with self.lock:
+            events = [event for array in reads for event in self.fences.before(span_of(array), is_write=False)]
+            events += [event for array in writes for event in self.fences.before(span_of(array), is_write=True)]
+            for event in events:
+                self.driver.wait(self.stream, event)
+            self.fences.take_down(events)
+
+    def stage(self, values: np.ndarray[Any, Any]) -> Pinned:
+        """Return the bytes of NumPy's array in pinned memory."""
+        pinned = self.driver.pinned(values.nbytes)
+        np.copyto(pinned.array[: values.nbytes].view(values.dtype).reshape(values.shape), values)
+        return pinned
+
+    def keep(self, pinned: Pinned, event: Event) -> None:
+        """Keep pinned memory until a copy from it has ended."""
+        with self.lock:
+            self._staged = [it for it in self._staged if not self.driver.is_done(it[0])]
+            self._staged.append((event, pinned))
+
+    def close(self) -> None:
+        """Give everything back, but for the memory of arrays that live on. A second call does nothing."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        try:
+            self.finish()
+        finally:
+            self.guards.close()
+            self.fences.clear()
+            self._staged = []
+            self.scratch.close()
+            self._starts, self._memories, self._places = [], [], []
+
+    def __del__(self) -> None:
+        if getattr(self, "is_open", False):
+            self.close()
+
+    def _dtype(self, spec: TensorSpec) -> Any:
+        if spec.dtype == "string":
+            raise ExecutionError(f"{self.device}: strings live in the memory of CPUs alone, not {spec}")
+        return array_dtype(spec.dtype)
+
+    def _poison(self, array: Any) -> None:
+        self.order((), (array,))
+        self.driver.fill_bytes(array.data.ptr, _POISON, array.nbytes, self.stream)
+
+    def _too_little(self, size_bytes: int) -> OutOfDeviceMemory:
+        free, total = self.driver.memory_info()
+        shortage = MemoryShortage(
+            device=self.device,
+            owner="a region of the device",
+            requested_bytes=size_bytes,
+            needed_bytes=size_bytes,
+            used_bytes=total - free,
+            limit_bytes=total,
+            largest_hole_bytes=free,
+        )
+        return OutOfDeviceMemory(
+            f"{self.device}: its card cannot give {short_size(size_bytes)}: {short_size(free)} of {short_size(total)} "
+            "are free, perhaps not in one piece; lower the limits of its devices, or end other programs on the card",
+            shortage,
+        )
+
+
+def span_of(array: Any) -> Span:
+    """Return the bytes between the first and the last one of an array, which may be a view."""
+    low = high = array.data.ptr
+    if array.size == 0:
+        return Span(low, low)
+    for count, step in zip(array.shape, array.strides, strict=True):
+        reach = (count - 1) * step
+        low, high = low + min(0, reach), high + max(0, reach)
+    return Span(low, high + array.itemsize)

@@ -1,0 +1,346 @@
+"""CuPy storage: the memory of logical GPUs is cut from a real card, and kernels run there.
+
+Each GPU has a slab of the card, taken when it opens and carved by its ledger alone; CPUs live in host memory as on
+NumPy storage. What is asked of a GPU returns when it is launched. Copies between two GPUs of one card are one copy of
+bytes, on the stream of the receiving device; all others go through pinned host memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simgpu.errors import InvalidValue, MemoryShortage, OutOfDeviceMemory
+from simgpu.graph import Constant, TensorSpec
+from simgpu.kernels import Attributes, OperationRule
+from simgpu.storage.cupy_region import CupyRegion, Lease, Place, span_of
+from simgpu.storage.driver import Driver, Event
+from simgpu.storage.guards import Guards, Raw
+from simgpu.storage.layout import viewed
+from simgpu.storage.numpy_storage import NumpyStorage
+from simgpu.storage.storage import Moments, Region, Show
+from simgpu.units import MiB, short_size
+
+SCRATCH_BYTES = 256 * MiB
+RESERVE_BYTES = 2048 * MiB
+"""What stays free for CUDA's context, its modules and libraries, when devices open."""
+
+
+_DRAWN = frozenset({"RandomUniform", "RandomNormal", "RandomUniformInt"})
+
+
+@dataclass(frozen=True, slots=True)
+class CardUse:
+    """What of a card is used, in bytes. `outside` is what no limit holds: context, modules, libraries, others."""
+
+    total_bytes: int
+    free_bytes: int
+    regions_bytes: int
+    scratch_bytes: int
+    outside_bytes: int
+
+
+class Launching:
+    """Calls functions that launch what they have to do. Nothing has to be silenced: a GPU does not warn."""
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function."""
+        return function(*arguments)
+
+    call = run
+
+
+class CupyStorage:
+    """Storage on a card, computed by CuPy.
+
+    `scratch_bytes` is what kernels of one device have beside their operands; `reserve_bytes` is left free when devices
+    open. `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or `allow`. `poison` fills
+    memory with NaN whenever it is granted, to find what reads memory that it has not written.
+    """
+
+    name = "cupy"
+    is_asynchronous = True
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        scratch_bytes: int = SCRATCH_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
+        raw: Raw = "refuse",
+        poison: bool = False,
+    ) -> None:
+        for name, size in (("scratch_bytes", scratch_bytes), ("reserve_bytes", reserve_bytes)):
+            if type(size) is not int or size < 0:
+                raise InvalidValue(f"{name}={size!r} is not a size; give an int of 0 or more bytes")
+        if raw not in ("refuse", "allow"):
+            raise InvalidValue(f"raw={raw!r} is not one of refuse, allow")
+        self.driver = driver
+        self.guards = Guards(driver, raw)
+        self.quiet = Launching()
+        self._host = NumpyStorage()
+        self._scratch_bytes, self._reserve_bytes, self._poison = scratch_bytes, reserve_bytes, poison
+        self._regions: list[CupyRegion] = []
+
+    def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
+        """Take the memory of one logical device. Raises OutOfDeviceMemory where the card has not enough left."""
+        if kind != "GPU":
+            return self._host.open(limit_bytes)
+        self._check_room(device, 0 if grows else limit_bytes)
+        region = CupyRegion(
+            self.driver, self.guards, device=device, limit_bytes=limit_bytes, scratch_bytes=self._scratch_bytes
+        )
+        region.is_poisoning = self._poison
+        if not grows:
+            region.grow(limit_bytes)
+        self._regions = [it for it in self._regions if it.is_open] + [region]
+        return region
+
+    def card_use(self) -> CardUse:
+        """Return what of the card is used, and how much of that is under no device's limit."""
+        free, total = self.driver.memory_info()
+        regions = sum(region.taken_bytes for region in self._regions if region.is_open)
+        scratch = sum(region.scratch_bytes for region in self._regions if region.is_open)
+        return CardUse(total, free, regions, scratch, total - free - regions - scratch)
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """Return a function of CuPy, or for arrays of CPUs of NumPy, that takes its output as the last argument."""
+        on_host = self._host.function(name)
+        assert on_host is not None, "NumPy storage computes"
+        host_quiet, driver = self._host.quiet, self.driver
+
+        def launch(*arguments: Any) -> None:
+            output = arguments[-1]
+            if isinstance(output, np.ndarray):
+                host_quiet.call(on_host, *arguments)
+                return
+            region = self.region_of(output)
+            region.order([it for it in arguments[:-1] if driver.is_array(it)], (output,))
+            with region.inside():
+                driver.run_function(name, *arguments)
+
+        return launch
+
+    def enter_thread(self) -> None:
+        """Prepare a thread of the library's own that will compute or launch."""
+        self._host.enter_thread()
+        self.driver.enter_thread()
+
+    def between_ps(self, earlier: Event, later: Event) -> int:
+        """Return the time between two marks of one card, once it has finished."""
+        if isinstance(earlier, int):
+            return self._host.between_ps(earlier, later)
+        return self.driver.elapsed_ps(earlier, later)
+
+    def compute(
+        self, rule: OperationRule, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes
+    ) -> None:
+        """Launch an operation on the device whose memory holds its outputs; the host computes what a CPU's holds."""
+        if all(isinstance(output, np.ndarray) for output in outputs):
+            self._host.compute(rule, [self._on_host(it) for it in inputs], outputs, attributes)
+            return
+        region = self.region_of(next(it for it in outputs if not isinstance(it, np.ndarray)))
+        if _is_made_on_host(rule, attributes):
+            for output in outputs:
+                values = np.empty(output.shape, output.dtype)
+                self._host.compute(rule, inputs, (values,), attributes)
+                self._upload(region, output, values)
+            return
+        region.order([it for it in inputs if self.driver.is_array(it)], outputs)
+        with region.inside():
+            self.driver.run(rule.compute, [self._on_card(it) for it in inputs], outputs, attributes)
+
+    def compute_dynamic(
+        self, rule: OperationRule, inputs: Sequence[Any], attributes: Attributes
+    ) -> list[tuple[TensorSpec, Any]]:
+        """Run an operation whose shapes follow from values, and wait for it. Its results lie in scratch memory."""
+        on_card = [it for it in inputs if self.driver.is_array(it)]
+        if not on_card:
+            return self._host.compute_dynamic(rule, inputs, attributes)
+        assert rule.compute_dynamic is not None, f"the shapes of {rule.name} are known beforehand"
+        region = self.region_of(on_card[0])
+        region.order(on_card, ())
+        with region.inside():
+            made = self.driver.run(rule.compute_dynamic, [self._on_card(it) for it in inputs], attributes)
+        return [(TensorSpec(value.shape, value.dtype.name), value) for value in made]
+
+    def write(self, target: Any, value: Any) -> Moments | None:
+        """Copy a value of the caller, or one in scratch memory, into an array."""
+        if isinstance(target, np.ndarray):
+            self._host.write(target, self._on_host(value))
+            return None
+        region = self.region_of(target)
+        if self.driver.is_array(value):
+            region.order((), (target,))
+            with region.inside():
+                self.driver.run_function("copyto", target, value)
+            return None
+        return self._upload(region, target, np.asarray(value))
+
+    def copy(self, source: Any, target: Any) -> Moments | None:
+        """Copy an array into another of the same shape and dtype. Between two GPUs, this launches the copy."""
+        if isinstance(target, np.ndarray):
+            self._host.copy(self._on_host(source), target)
+            return None
+        if isinstance(source, np.ndarray):
+            return self._upload(self.region_of(target), target, source)
+        regions = self.region_of(source), self.region_of(target)
+        is_plain = source.flags.c_contiguous and target.flags.c_contiguous
+        if regions[0] is not regions[1]:
+            return self._transfer(*regions, source, target)
+        regions[0].order((source,), (target,))
+        if is_plain:
+            self.driver.copy_bytes(target.data.ptr, source.data.ptr, source.nbytes, regions[0].stream)
+        else:
+            with regions[0].inside():
+                self.driver.run_function("copyto", target, source)
+        return None
+
+    def read(self, source: Any) -> Any:
+        """Return a copy that belongs to the caller; wait for what makes the values."""
+        if isinstance(source, np.ndarray):
+            return self._host.read(source)
+        region = self.region_of(source)
+        region.order((source,), ())
+        with region.inside():
+            plain = source if source.flags.c_contiguous else self.driver.run_function("ascontiguousarray", source)
+        pinned = self.driver.pinned(plain.nbytes)
+        with region.lock:
+            self.driver.wait(region.outbound, self.driver.record(region.stream))
+            self.driver.copy_bytes(pinned.ptr, plain.data.ptr, plain.nbytes, region.outbound)
+            done = self.driver.record(region.outbound)
+            region.fences.put_up(span_of(plain), done, is_write=False)
+        self.driver.wait_on_host(done)
+        return np.array(pinned.array[: plain.nbytes].view(plain.dtype).reshape(plain.shape))
+
+    def view(self, source: Any, show: Show) -> tuple[Any, TensorSpec]:
+        """Return what `show` makes of an array, without touching its elements."""
+        if isinstance(source, np.ndarray):
+            return self._host.view(source, show)
+        ptr, shown = viewed(source.data.ptr, source.shape, source.dtype, source.strides, show)
+        made = self.driver.array(source.data.mem, ptr, shown.shape, shown.dtype, shown.strides)
+        return made, TensorSpec(shown.shape, shown.dtype.name)
+
+    def is_writable(self, array: Any) -> bool:
+        """Tell whether each element has a place of its own; those of a broadcast view have not."""
+        if isinstance(array, np.ndarray):
+            return self._host.is_writable(array)
+        return not any(step == 0 and count > 1 for count, step in zip(array.shape, array.strides, strict=True))
+
+    def export(self, array: Any, holder: object, stream: Any, *, copy: bool) -> Any:
+        """Return a DLPack capsule over an array, which keeps `holder` alive; over a copy in scratch if asked.
+
+        `stream` is the consumer's, as the array API standard has it: it waits for what is under way.
+        """
+        region = self.region_of(array)
+        place = self.driver.owner_of(array)
+        assert isinstance(place, Place), "arrays of the library lie in regions"
+        memory = self.driver.adopt(place.slab, Lease(region, place.slab, holder))
+        lent = self.driver.array(memory, array.data.ptr, array.shape, array.dtype, array.strides)
+        region.order((array,), ())
+        with region.inside():
+            return (lent.copy() if copy else lent).__dlpack__(stream=stream)
+
+    def is_launched(self, *arrays: Any) -> bool:
+        """Tell whether work on these arrays is launched, and done later."""
+        return bool(arrays) and not any(isinstance(array, np.ndarray) for array in arrays)
+
+    def region_of(self, array: Any) -> CupyRegion:
+        """Return the region that an array lies in."""
+        place = self.driver.owner_of(array)
+        assert isinstance(place, Place), "arrays of the library lie in regions"
+        return place.region
+
+    def _on_host(self, value: Any) -> Any:
+        return self.read(value) if self.driver.is_array(value) else value
+
+    def _on_card(self, value: Any) -> Any:
+        """Return an input for a kernel: an array in host memory becomes one in scratch memory."""
+        return self.driver.run_function("asarray", value) if isinstance(value, np.ndarray) else value
+
+    def _upload(self, region: CupyRegion, target: Any, values: np.ndarray[Any, Any]) -> Moments | None:
+        """Bring values from host memory, through pinned memory that is free again when the copy has ended."""
+        with np.errstate(all="ignore"):
+            plain = np.ascontiguousarray(np.broadcast_to(values, target.shape), target.dtype)
+        if not target.flags.c_contiguous:
+            region.order((), (target,))
+            with region.inside():
+                self.driver.run_function("copyto", target, self.driver.run_function("asarray", plain))
+            return None
+        pinned = region.stage(plain)
+        with region.lock:
+            moments = self._ordered(region, None, target, lambda stream: self.driver.copy_bytes(
+                target.data.ptr, pinned.ptr, plain.nbytes, stream
+            ))  # fmt: skip
+        region.keep(pinned, moments.end)
+        return moments
+
+    def _transfer(self, giver: CupyRegion, taker: CupyRegion, source: Any, target: Any) -> Moments:
+        """Launch a copy between two devices on the inbound stream of the one that takes."""
+        first, second = sorted((giver, taker), key=id)  # the order in which everyone locks two
+        with first.lock, second.lock:
+            if source.flags.c_contiguous and target.flags.c_contiguous:
+                return self._ordered(taker, (giver, source), target, lambda stream: self.driver.copy_bytes(
+                    target.data.ptr, source.data.ptr, source.nbytes, stream
+                ))  # fmt: skip
+            return self._ordered(taker, (giver, source), target, lambda stream: self._copy_elements(
+                source, target, stream
+            ))  # fmt: skip
+
+    def _copy_elements(self, source: Any, target: Any, stream: Any) -> None:
+        with self.driver.using(stream):
+            self.driver.run_function("copyto", target, source)
+
+    def _ordered(
+        self,
+        taker: CupyRegion,
+        origin: tuple[CupyRegion, Any] | None,
+        target: Any,
+        launch: Callable[[Any], None],
+    ) -> Moments:
+        """Launch a copy behind everything that it must not overtake, and fence what it reads and writes."""
+        driver, stream, span = self.driver, taker.inbound, span_of(target)
+        waits = [driver.record(taker.stream), *taker.fences.before(span, is_write=True)]
+        if origin is not None:
+            giver, source = origin
+            waits += [driver.record(giver.stream), *giver.fences.before(span_of(source), is_write=False)]
+        for event in waits:
+            driver.wait(stream, event)
+        start = driver.record(stream, is_timed=True)
+        launch(stream)
+        end = driver.record(stream, is_timed=True)
+        taker.fences.put_up(span, end, is_write=True)
+        if origin is not None:
+            giver.fences.put_up(span_of(source), end, is_write=False)
+        return Moments(start, end)
+
+    def _check_room(self, device: str, limit_bytes: int) -> None:
+        """Refuse a device for which the card has not enough left, with all figures."""
+        free, total = self.driver.memory_info()
+        needed = limit_bytes + self._scratch_bytes + self._reserve_bytes
+        if needed <= free:
+            return
+        shortage = MemoryShortage(
+            device=device,
+            owner="the start of the device",
+            requested_bytes=limit_bytes,
+            needed_bytes=needed,
+            used_bytes=total - free,
+            limit_bytes=total,
+            largest_hole_bytes=free,
+        )
+        raise OutOfDeviceMemory(
+            f"{device} cannot start: its limit of {short_size(limit_bytes)}, {short_size(self._scratch_bytes)} of "
+            f"scratch memory and a reserve of {short_size(self._reserve_bytes)} for CUDA are {short_size(needed)}, and "
+            f"{short_size(free)} of the card's {short_size(total)} are free; lower the limits, or scratch_bytes and "
+            "reserve_bytes of CupyStorage",
+            shortage,
+        )
+
+
+def _is_made_on_host(rule: OperationRule, attributes: Attributes) -> bool:
+    """Tell whether NumPy makes the values on every storage: what is random, and what the caller gives."""
+    return rule.name in _DRAWN or (rule.name == "Variable" and not isinstance(attributes["initializer"], Constant))

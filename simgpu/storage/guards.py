@@ -1,0 +1,129 @@
+"""Guards around CuPy: whose memory a raw call of CuPy uses, and what it must not do.
+
+While a runtime on CuPy storage is open, CuPy asks `allocate` for each piece of memory. Inside an operation of the
+library, or a device scope, it comes from the scratch memory of that device, which has a limit; elsewhere it is refused,
+or left to CuPy's own pool if the storage was made with `raw="allow"`. Who is inside what is kept for each thread and
+asyncio task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Literal
+
+from simgpu.errors import DeviceScopeError, MemoryShortage, OutOfDeviceMemory
+from simgpu.naming import short_name
+from simgpu.storage.driver import Driver
+from simgpu.units import short_size
+
+if TYPE_CHECKING:
+    from simgpu.storage.cupy_region import CupyRegion
+
+Raw = Literal["refuse", "allow"]
+_inside: ContextVar[CupyRegion | None] = ContextVar("simgpu CuPy region", default=None)
+
+
+class Guards:
+    """The guards of one card. They stand as long as a region is open."""
+
+    def __init__(self, driver: Driver, raw: Raw) -> None:
+        self._driver = driver
+        self._raw = raw
+        self._open = 0
+        self._lock = RLock()
+        self.allocate = self._allocate  # one object, so that CuPy can be asked whether it is still there
+
+    def open(self) -> None:
+        """Stand guard, once for each region."""
+        with self._lock:
+            self._open += 1
+            if self._open == 1:
+                self._driver.install(self.allocate)
+
+    def close(self) -> None:
+        """Stand guard no longer, once for each region."""
+        with self._lock:
+            self._open -= 1
+            if self._open == 0:
+                self._driver.uninstall()
+
+    @contextmanager
+    def inside(self, region: CupyRegion) -> Iterator[None]:
+        """Let what is launched go to a device's stream, and its memory come from the device's scratch."""
+        token = _inside.set(region)
+        try:
+            with self._driver.using(region.stream):
+                yield
+        finally:
+            _inside.reset(token)
+
+    @contextmanager
+    def scope(self, region: CupyRegion | None) -> Iterator[None]:
+        """Be inside a device scope of the user's; None: one of a CPU. Raises DeviceScopeError for changed allocators.
+
+        They are looked at when the scope is entered, and when it is left.
+        """
+        self.check()
+        if region is None:
+            token = _inside.set(None)
+            try:
+                yield
+            finally:
+                _inside.reset(token)
+        else:
+            with self.inside(region):
+                yield
+        self.check()
+
+    def check(self) -> None:
+        """Raise DeviceScopeError if CuPy asks somebody else for memory: then no limit holds."""
+        if not self._driver.is_installed(self.allocate):
+            raise DeviceScopeError(
+                "CuPy's allocator was changed while a runtime is open (cupy.cuda.set_allocator or using_allocator), so "
+                "the limits of devices do not hold for what it allocates; leave CuPy's allocator as it is, or close "
+                "the runtime first"
+            )
+
+    def _allocate(self, size_bytes: int) -> Any:
+        region = _inside.get()
+        if region is None:
+            return self._outside(size_bytes)
+        if self._driver.current_stream_id() != self._driver.stream_id(region.stream):
+            raise DeviceScopeError(
+                f"CuPy allocates {short_size(size_bytes)} inside a scope of {short_name(region.device)}, but on a "
+                "stream that is not this device's; leave its current stream as it is inside device scopes"
+            )
+        try:
+            return region.scratch.allocate(size_bytes)
+        except MemoryError as error:
+            raise _out_of_scratch(region, size_bytes) from error
+
+    def _outside(self, size_bytes: int) -> Any:
+        if self._raw == "allow":
+            return self._driver.module.get_default_memory_pool().malloc(size_bytes)
+        raise DeviceScopeError(
+            f"CuPy allocates {short_size(size_bytes)} outside of any device, where no limit would hold; call it inside "
+            '`with runtime.device("/gpu:0"):`, close the runtime first, or allow it: CupyStorage(raw="allow")'
+        )
+
+
+def _out_of_scratch(region: CupyRegion, size_bytes: int) -> OutOfDeviceMemory:
+    used, limit = region.scratch.used_bytes(), region.scratch_bytes
+    shortage = MemoryShortage(
+        device=f"{region.device} (scratch)",
+        owner="CuPy",
+        requested_bytes=size_bytes,
+        needed_bytes=size_bytes,
+        used_bytes=used,
+        limit_bytes=limit,
+        largest_hole_bytes=max(0, limit - used),
+    )
+    return OutOfDeviceMemory(
+        f"{region.device}: out of scratch memory: a kernel asked for {short_size(size_bytes)} ({size_bytes} B) beside "
+        f"its operands; {short_size(used)} of {short_size(limit)} are used; "
+        "use smaller operands, or give devices more: CupyStorage(scratch_bytes=...)",
+        shortage,
+    )

@@ -1,0 +1,290 @@
+"""CuPy storage without a GPU: real `cupy.ndarray` objects over host memory, and a card that writes down what it is asked.
+
+Kernels are NumPy's, run at once over the same bytes. Streams and events are queues of records, so a test can ask what
+happens before what: `Card.happens_before`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import get_ident
+
+import numpy as np
+import pytest
+
+from simgpu.storage import CupyStorage
+
+cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install cupy-cuda13x (it needs no GPU)")
+
+
+@dataclass(eq=False)
+class Work:
+    """Something given to a stream: bytes that it reads and writes, as (low, high). `after` is what it waits for."""
+
+    stream: int
+    what: str
+    reads: tuple[tuple[int, int], ...] = ()
+    writes: tuple[tuple[int, int], ...] = ()
+    after: list[Work] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class HostStream:
+    number: int
+    last: Work | None = None
+    waits: list[Work] = field(default_factory=list)
+
+    @property
+    def ptr(self):
+        return self.number
+
+
+@dataclass(eq=False)
+class HostEvent:
+    work: Work | None
+    is_timed: bool
+    is_done: bool = False
+
+
+class HostSlab:
+    def __init__(self, card, size_bytes):
+        self.bytes = np.zeros(max(size_bytes, 1), np.uint8)
+        self.ptr, self.size_bytes, self._card = self.bytes.ctypes.data, size_bytes, card
+        card.used_bytes += size_bytes
+
+    def __del__(self):
+        self._card.used_bytes -= self.size_bytes
+
+
+class HostPinned:
+    def __init__(self, size_bytes):
+        self.array = np.zeros(max(size_bytes, 1), np.uint8)
+        self.ptr = self.array.ctypes.data
+
+
+class HostScratch:
+    def __init__(self, card, limit_bytes):
+        self._card, self.limit_bytes, self.live, self.is_closed = card, limit_bytes, 0, False
+        card.used_bytes += limit_bytes
+
+    def allocate(self, size_bytes):
+        if self.live + size_bytes > self.limit_bytes:
+            raise MemoryError(f"{size_bytes} B")
+        return memory_of(self, size_bytes)
+
+    def used_bytes(self):
+        return self.live
+
+    def close(self):
+        if not self.is_closed:
+            self.is_closed = True
+            self._card.used_bytes -= self.limit_bytes
+
+
+class Piece:
+    """A piece of scratch memory: counted for as long as CuPy refers to it."""
+
+    def __init__(self, pool, size_bytes):
+        self.bytes, self.pool, self.size_bytes = np.zeros(max(size_bytes, 1), np.uint8), pool, size_bytes
+        pool.live += size_bytes
+
+    def __del__(self):
+        self.pool.live -= self.size_bytes
+
+
+def memory_of(pool, size_bytes):
+    piece = Piece(pool, size_bytes)
+    memory = cupy.cuda.UnownedMemory(piece.bytes.ctypes.data, max(size_bytes, 1), piece, 0)
+    return cupy.cuda.MemoryPointer(memory, 0)
+
+
+class Card:
+    """A driver of a card of `total_bytes` in host memory. `log` is all work, in the order in which it was given."""
+
+    module = cupy
+
+    def __init__(self, total_bytes=2**30, *, is_lazy=False):
+        self.total_bytes, self.used_bytes = total_bytes, 0
+        self.is_lazy = is_lazy  # events happen only when somebody waits for them
+        self.log: list[Work] = []
+        self._streams = 0
+        self._current: dict[int, HostStream] = {}
+        self._before = None
+
+    def memory_info(self):
+        return self.total_bytes - self.used_bytes, self.total_bytes
+
+    def take(self, size_bytes):
+        if size_bytes > self.total_bytes - self.used_bytes:
+            raise MemoryError(f"{size_bytes} B")
+        return HostSlab(self, size_bytes)
+
+    def scratch(self, limit_bytes, stream):
+        return HostScratch(self, limit_bytes)
+
+    def pinned(self, size_bytes):
+        return HostPinned(size_bytes)
+
+    def adopt(self, slab, owner):
+        return cupy.cuda.UnownedMemory(slab.ptr, max(slab.size_bytes, 1), owner, 0)
+
+    def array(self, memory, ptr, shape, dtype, strides):
+        return cupy.ndarray(shape, dtype, cupy.cuda.MemoryPointer(memory, ptr - memory.ptr), strides)
+
+    def owner_of(self, array):
+        return getattr(array.data.mem, "_owner", None)
+
+    def is_array(self, value):
+        return isinstance(value, cupy.ndarray)
+
+    def stream(self):
+        self._streams += 1
+        return HostStream(self._streams)
+
+    def stream_id(self, stream):
+        return stream.number
+
+    def current_stream_id(self):
+        stream = self._current.get(get_ident())
+        return stream.number if stream else 0
+
+    @contextmanager
+    def using(self, stream):
+        before = self._current.get(get_ident())
+        self._current[get_ident()] = stream
+        try:
+            yield
+        finally:
+            self._current[get_ident()] = before
+
+    def record(self, stream, *, is_timed=False):
+        return HostEvent(self._give(stream, "event"), is_timed)
+
+    def wait(self, stream, event):
+        stream.waits.append(event.work)
+
+    def is_done(self, event):
+        return event.is_done or not self.is_lazy
+
+    def wait_on_host(self, event):
+        event.is_done = True
+
+    def finish(self, stream):
+        pass
+
+    def elapsed_ps(self, earlier, later):
+        return 1000 * (self.log.index(later.work) - self.log.index(earlier.work))
+
+    def hold(self, stream, time_us):
+        self._give(stream, "hold")
+
+    def copy_bytes(self, target_ptr, source_ptr, size_bytes, stream):
+        reads, writes = ((source_ptr, source_ptr + size_bytes),), ((target_ptr, target_ptr + size_bytes),)
+        self._give(stream, "copy", reads, writes)
+        ctypes.memmove(target_ptr, source_ptr, size_bytes)
+
+    def fill_bytes(self, ptr, byte, size_bytes, stream):
+        self._give(stream, "fill", (), ((ptr, ptr + size_bytes),))
+        ctypes.memset(ptr, byte, size_bytes)
+
+    def run(self, function, *arguments):
+        """Rows of the operation table take inputs, then outputs; those for dynamic shapes return theirs."""
+        written = arguments[1] if len(arguments) == 3 else ()
+        return self._computed(lambda *given: function(np, *given), arguments, written)
+
+    def run_function(self, name, *arguments):
+        written = {"copyto": arguments[:1], "asarray": (), "ascontiguousarray": ()}.get(name, arguments[-1:])
+        return self._computed(getattr(np, name), arguments, written)
+
+    def install(self, allocate):
+        self._before = cupy.cuda.get_allocator()
+        cupy.cuda.set_allocator(allocate)
+
+    def is_installed(self, allocate):
+        return cupy.cuda.get_allocator() == allocate
+
+    def uninstall(self):
+        cupy.cuda.set_allocator(self._before)
+
+    def enter_thread(self):
+        pass
+
+    def facts(self):
+        return {"name": "host", "driver": "0", "cuda": "0", "cupy": cupy.__version__}
+
+    def happens_before(self, first, second):
+        """Tell whether a work has certainly ended when another begins."""
+        seen, left = set(), [second]
+        while left:
+            work = left.pop()
+            if work is first:
+                return True
+            if id(work) not in seen:
+                seen.add(id(work))
+                left += work.after
+        return False
+
+    def _give(self, stream, what, reads=(), writes=()):
+        after = [it for it in (stream.last, *stream.waits) if it is not None]
+        work = Work(stream.number, what, reads, writes, after)
+        stream.last, stream.waits = work, []
+        self.log.append(work)
+        return work
+
+    def _computed(self, function, arguments, written):
+        """Note what is read and written, as far as it lies on the card, and compute it with NumPy."""
+        stream = self._current.get(get_ident())
+        assert stream is not None, "kernels are launched inside of a device alone"
+        arrays = [it for it in flattened(arguments) if self.is_array(it)]
+        outputs = [it for it in written if self.is_array(it)]
+        inputs = [it for it in arrays if all(it is not output for output in outputs)]
+        self._give(stream, "kernel", tuple(map(bounds, inputs)), tuple(map(bounds, outputs)))
+        with np.errstate(all="ignore"):
+            made = function(*[on_host(it) for it in arguments])
+        if isinstance(made, tuple):
+            return tuple(on_card(it) for it in made)
+        return on_card(made) if isinstance(made, np.ndarray) else made
+
+
+def flattened(values):
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from flattened(value)
+        else:
+            yield value
+
+
+def on_host(value):
+    """Return NumPy's array over the bytes of CuPy's, also inside lists."""
+    if isinstance(value, list | tuple):
+        return type(value)(on_host(it) for it in value)
+    if not isinstance(value, cupy.ndarray):
+        return value
+    low, high = bounds(value)
+    if low == high:
+        return np.empty(value.shape, value.dtype)
+    raw = (ctypes.c_uint8 * (high - low)).from_address(low)
+    return np.ndarray(value.shape, value.dtype, raw, value.data.ptr - low, value.strides)
+
+
+def on_card(values):
+    """Return values in the scratch memory of the device that is entered."""
+    made = cupy.ndarray(values.shape, values.dtype, cupy.cuda.alloc(values.nbytes))
+    np.copyto(on_host(made), values)
+    return made
+
+
+def bounds(array):
+    low = high = array.data.ptr
+    if array.size == 0:
+        return low, low
+    for count, step in zip(array.shape, array.strides, strict=True):
+        low, high = low + min(0, (count - 1) * step), high + max(0, (count - 1) * step)
+    return low, high + array.itemsize
+
+
+def host_storage(total_bytes=2**30, *, is_lazy=False, **options):
+    """Return CuPy storage on a card in host memory. The reserve is 0 unless given."""
+    return CupyStorage(Card(total_bytes, is_lazy=is_lazy), **{"reserve_bytes": 0, "scratch_bytes": 2**22, **options})
