@@ -1,6 +1,6 @@
 """Convolution over any number of spatial axes: one matrix product for each group of channels.
 
-The matrix of shifted images ("im2col") is made in pieces of a bounded size. A window of one point needs no such matrix,
+The matrix of shifted images ("im2col") is made in pieces of a bounded size: of several images, or of rows of one. A window of one point needs no such matrix,
 and a depthwise convolution is a sum of shifted products.
 """
 
@@ -19,8 +19,16 @@ from simgpu.kernels.rules import Attributes, Specs
 from simgpu.kernels.shapes import one_dtype
 from simgpu.kernels.windows import WINDOW_ATTRIBUTES, Window, slide
 
-SCRATCH_BYTES = 16 * 2**20
-"""The most that the matrix of shifted images takes, unless one row of outputs alone needs more."""
+_SCRATCH_BYTES = {"numpy": 16 * 2**20}
+_SCRATCH_BYTES_ELSEWHERE = 64 * 2**20
+
+
+def scratch_bytes(module: str) -> int:
+    """Return the most that the matrix of shifted images takes, unless one row of outputs alone needs more.
+
+    NumPy works in a part of the caches of a CPU; on a GPU, few large kernels are better than many small ones.
+    """
+    return _SCRATCH_BYTES.get(module, _SCRATCH_BYTES_ELSEWHERE)
 
 
 def _infer(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
@@ -90,47 +98,63 @@ def _convolve_points(xp: Any, x: Any, weights: Any, y: Any, group: int) -> None:
 def _convolve_depthwise(xp: Any, x: Any, weights: Any, y: Any, window: Window) -> None:
     channels = x.shape[1]
     taps = weights.reshape(channels, -1, math.prod(window.kernel))
-    products = xp.empty(y.shape[1:], y.dtype).reshape(channels, -1, *window.outputs)
-    for image, result in zip(x, y, strict=True):
-        result.fill(0)
-        sums = result.reshape(products.shape)
+    count = 1 if xp.__name__ == "numpy" else _fitting(xp, y[0].nbytes, len(y))  # NumPy is faster where caches hold it
+    scratch = xp.empty((count, *y.shape[1:]), y.dtype).reshape(count, channels, -1, *window.outputs)
+    for first in range(0, len(y), count):
+        images, results = x[first : first + count], y[first : first + count]
+        results.fill(0)
+        sums, products = results.reshape(-1, *scratch.shape[1:]), scratch[: len(results)]
         for number, tap in enumerate(window.taps()):
             factors = taps[:, :, number].reshape(*taps.shape[:2], *(1 for _ in window.kernel))
-            product = products[tap.outputs]
-            xp.multiply(image[:, None][(slice(None), slice(None), *tap.inputs[1:])], factors, out=product)
-            sums[tap.outputs] += product
+            product, part = products[tap.outputs], sums[tap.outputs]
+            xp.multiply(images[:, :, None][tap.inputs], factors, out=product)
+            xp.add(part, product, out=part)
 
 
 def _convolve_columns(xp: Any, x: Any, weights: Any, y: Any, window: Window) -> None:
-    depth, taps, width = weights.shape[1], math.prod(window.kernel), math.prod(window.outputs[1:])
+    depth, taps = weights.shape[1], math.prod(window.kernel)
     group = x.shape[1] // depth
     matrix = weights.reshape(group, -1, depth * taps)
-    row_items = x.shape[1] * taps * width
-    count = max(1, min(window.outputs[0], SCRATCH_BYTES // max(1, row_items * x.dtype.itemsize)))
-    scratch = xp.empty(row_items * count, x.dtype)
-    for image, result in zip(x, y, strict=True):
-        sums = result.reshape(group, -1, math.prod(window.outputs))
-        for first, part in _pieces(window, count):
-            rows = part.outputs[0]
-            columns = scratch[: row_items * rows].reshape(x.shape[1], taps, *part.outputs)
-            _shift(image, columns, part)
-            columns = columns.reshape(group, depth * taps, rows * width)
-            xp.matmul(matrix, columns, out=sums[:, :, first * width : (first + rows) * width])
+    row_items = x.shape[1] * taps * math.prod(window.outputs[1:])
+    rows = _fitting(xp, row_items * x.dtype.itemsize, window.outputs[0])
+    images = _fitting(xp, row_items * window.outputs[0] * x.dtype.itemsize, len(x))
+    scratch = xp.empty(row_items * rows * images, x.dtype)
+    for first in range(0, len(x), images):
+        windows = _windows(xp, x[first : first + images], window)
+        sums = y[first : first + images].reshape(len(windows), group, -1, math.prod(window.outputs))
+        for top, part in _pieces(windows, rows, axis=2 + len(window.kernel)):
+            columns = scratch[: part.size].reshape(part.shape)
+            xp.copyto(columns, part)
+            columns = columns.reshape(len(windows), group, depth * taps, -1)
+            left = top * math.prod(window.outputs[1:])
+            xp.matmul(matrix, columns, out=sums[..., left : left + columns.shape[-1]])
 
 
-def _pieces(window: Window, count: int) -> Iterator[tuple[int, Window]]:
-    for first in range(0, window.outputs[0], count):
-        yield first, window.rows(first, min(first + count, window.outputs[0]))
+def _fitting(xp: Any, item_bytes: int, count: int) -> int:
+    """Return how many items fit into the scratch memory, one at least."""
+    return max(1, min(count, scratch_bytes(xp.__name__) // max(1, item_bytes)))
 
 
-def _shift(image: Any, columns: Any, window: Window) -> None:
-    for number, tap in enumerate(window.taps()):
-        cells = columns[:, number]
-        for axis, span in enumerate(tap.outputs[1:], start=1):
-            before = (slice(None),) * axis
-            cells[(*before, slice(0, span.start))] = 0
-            cells[(*before, slice(span.stop, None))] = 0
-        cells[tap.outputs] = image[tap.inputs]
+def _pieces(windows: Any, rows: int, axis: int) -> Iterator[tuple[int, Any]]:
+    """Yield all windows, some rows of outputs at a time: the number of the first row, and the windows."""
+    for first in range(0, windows.shape[axis], rows):
+        yield first, windows[(*(slice(None),) * axis, slice(first, first + rows))]
+
+
+def _windows(xp: Any, x: Any, window: Window) -> Any:
+    """Return a view (images, channels, *taps, *outputs) of images, or of a copy with their padding."""
+    if any(window.begins) or any(window.ends):
+        padded_sizes = [sum(it) for it in zip(window.begins, window.sizes, window.ends, strict=True)]
+        padded = xp.zeros((*x.shape[:2], *padded_sizes), x.dtype)
+        inner = (slice(begin, begin + size) for begin, size in zip(window.begins, window.sizes, strict=True))
+        xp.copyto(padded[(slice(None), slice(None), *inner)], x)
+        x = padded
+    steps = x.strides[2:]
+    by_tap = (step * dilation for step, dilation in zip(steps, window.dilations, strict=True))
+    by_output = (step * stride for step, stride in zip(steps, window.strides, strict=True))
+    return xp.lib.stride_tricks.as_strided(
+        x, (*x.shape[:2], *window.kernel, *window.outputs), (*x.strides[:2], *by_tap, *by_output)
+    )
 
 
 ROWS = (

@@ -53,10 +53,14 @@ def _pool_average(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attrib
     window = _window(x.shape, attributes)
     y.fill(0)
     for tap in window.taps():
-        y[tap.outputs] += x[tap.inputs]
+        sums = y[tap.outputs]
+        xp.add(sums, x[tap.inputs], out=sums)
     for axis in range(len(window.kernel)):
         counts = window.counts(axis, padded=bool(attributes.get("count_include_pad", 0)))
-        y /= xp.asarray(counts, dtype=y.dtype).reshape((-1,) + (1,) * (len(window.kernel) - 1 - axis))
+        if len(set(counts)) == 1:
+            y /= counts[0]
+        else:
+            y /= xp.asarray(counts, dtype=y.dtype).reshape((-1,) + (1,) * (len(window.kernel) - 1 - axis))
 
 
 def _average_all(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:

@@ -44,11 +44,6 @@ class Window:
         """True if each output meets the one input at its own place."""
         return math.prod(self.kernel) == 1 and set(self.strides) <= {1} and self.sizes == self.outputs
 
-    def rows(self, first: int, last: int) -> Window:
-        """Return the window that makes only the outputs `first:last` of the first spatial axis."""
-        begin = self.begins[0] - first * self.strides[0]
-        return replace(self, begins=(begin, *self.begins[1:]), outputs=(last - first, *self.outputs[1:]))
-
     def taps(self) -> Iterator[Tap]:
         """Yield the taps in the order of the kernel's elements."""
         for spans in product(*map(self._spans, range(len(self.kernel)))):

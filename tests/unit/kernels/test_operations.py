@@ -94,7 +94,7 @@ def test_a_convolution_in_many_pieces_equals_one_in_a_single_piece(monkeypatch, 
     attributes = {"group": group, "pads": (1, 2, 1, 0), "strides": (2, 1)}
     whole, pieces = (np.empty(infer("Conv", specs([image, weights]), attributes)[0].shape, np.float32) for _ in "ab")
     OPERATIONS["Conv"].compute(np, [image, weights], [whole], attributes)
-    monkeypatch.setattr("simgpu.kernels.convolution.SCRATCH_BYTES", 2 * 4 * 9 * 5 * 4)
+    monkeypatch.setattr("simgpu.kernels.convolution.scratch_bytes", lambda module: 2 * 4 * 9 * 5 * 4)
 
     OPERATIONS["Conv"].compute(np, [image, weights], [pieces], attributes)
 
