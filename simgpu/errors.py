@@ -63,6 +63,14 @@ class ScenarioError(SimgpuError, ValueError):
     """A scenario file that is not valid; the message starts with file, line and column."""
 
 
+class CalibrationError(SimgpuError, ValueError):
+    """A calibration that cannot be read, or does not hold what is asked of it."""
+
+
+class ExtrapolationWarning(UserWarning):
+    """Times predicted for operations that lie beyond all that was measured."""
+
+
 class DeviceMismatchError(SimgpuError, ValueError):
     """An operation whose inputs are on different devices, under rules that do not copy them."""
 

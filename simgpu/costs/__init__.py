@@ -1,7 +1,7 @@
 """How long an operation takes on a device."""
 
-from simgpu.costs.cost import Cost, CostModel
+from simgpu.costs.cost import Cost, CostModel, MoveCost
 from simgpu.costs.given import Given
 from simgpu.costs.roofline import Roofline
 
-__all__ = ["Cost", "CostModel", "Given", "Roofline"]
+__all__ = ["Cost", "CostModel", "Given", "MoveCost", "Roofline"]

@@ -14,11 +14,13 @@ from simgpu.machine import LogicalDevice
 class Cost:
     """`parts` suboperations of `part_ps` picoseconds each.
 
-    A CPU runs the parts side by side on its intra-op threads; a GPU runs them as one.
+    A CPU runs the parts side by side on its intra-op threads; a GPU runs them as one. `launch_ps` is what the host
+    takes to launch the operation; None: the launch overhead of the device's model.
     """
 
     part_ps: int
     parts: int = 1
+    launch_ps: int | None = None
 
     def __post_init__(self) -> None:
         if type(self.part_ps) is not int or type(self.parts) is not int or self.part_ps < 0 or self.parts < 1:
@@ -28,6 +30,17 @@ class Cost:
     def serial_ps(self) -> int:
         """Time of all parts, one after the other."""
         return self.part_ps * self.parts
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCost:
+    """What a move between memories takes: `launch_ps` of the host, and `time_ps` when nothing else is on its way.
+
+    None: what the links say.
+    """
+
+    launch_ps: int = 0
+    time_ps: int | None = None
 
 
 @runtime_checkable
