@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     )
     from simgpu.costs import Cost, CostModel, Roofline
     from simgpu.environment import visible_machine
-    from simgpu.execution import execute
     from simgpu.graph import Constant, Data, Graph, GraphBuilder, Normal, Operation, Tensor, TensorSpec, Uniform
     from simgpu.kernels import add_operation
     from simgpu.machine import Machine
@@ -93,7 +92,7 @@ if TYPE_CHECKING:
     )
     from simgpu.report import chrome_trace, read_trace, read_traces, write_chrome_trace
     from simgpu.scenario import Scenario, load_scenario
-    from simgpu.session import RunResult, make_feeds, run
+    from simgpu.session import RunResult, execute, make_feeds, run
     from simgpu.simulation import Fails, Flaky, LinkChange, SimulationOptions, Slow, simulate
     from simgpu.trace import Agreement, Trace, compare, time_breakdown
 
@@ -208,7 +207,6 @@ _HOMES = {
     "function record set_default_runtime",
     "simgpu.costs": "Cost CostModel Roofline",
     "simgpu.environment": "visible_machine",
-    "simgpu.execution": "execute",
     "simgpu.graph": "Constant Data Graph GraphBuilder Normal Operation Tensor TensorSpec Uniform",
     "simgpu.kernels": "add_operation",
     "simgpu.machine": "Machine",
@@ -221,7 +219,7 @@ _HOMES = {
     "read_profile",
     "simgpu.report": "chrome_trace read_trace read_traces write_chrome_trace",
     "simgpu.scenario": "Scenario load_scenario",
-    "simgpu.session": "RunResult make_feeds run",
+    "simgpu.session": "RunResult execute make_feeds run",
     "simgpu.simulation": "Fails Flaky LinkChange SimulationOptions Slow simulate",
     "simgpu.trace": "Agreement Trace compare time_breakdown",
 }

@@ -1,4 +1,4 @@
-"""CuPy storage without a GPU: real `cupy.ndarray` objects over host memory, and a card that writes down what it is asked.
+"""CuPy storage without a GPU: real `cupy.ndarray` objects over host memory, and a card that notes what it is asked.
 
 Kernels are NumPy's, run at once over the same bytes. Streams and events are queues of records, so a test can ask what
 happens before what: `Card.happens_before`.

@@ -1,7 +1,7 @@
 """Convolution over any number of spatial axes: one matrix product for each group of channels.
 
-The matrix of shifted images ("im2col") is made in pieces of a bounded size: of several images, or of rows of one. A window of one point needs no such matrix,
-and a depthwise convolution is a sum of shifted products.
+The matrix of shifted images ("im2col") is made in pieces of a bounded size: of several images, or of rows of one. A
+window of one point needs no such matrix, and a depthwise convolution is a sum of shifted products.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Traces and results for people and programs: tables, JSON, Chrome traces."""
 
 from simgpu.report.catalog import catalog_tables, describe_box, describe_part
-from simgpu.report.chrome_trace import chrome_trace, trace_path, write_chrome_trace
 from simgpu.report.json_result import placement_json, result_json
 from simgpu.report.machine_report import describe_machine
 from simgpu.report.run_report import placement_report, run_report
 from simgpu.report.smi import cards_json, cards_report
 from simgpu.report.tables import Part
+from simgpu.report.trace_events import chrome_trace, trace_path, write_chrome_trace
 from simgpu.report.trace_file import read_trace, read_traces
 
 __all__ = [

@@ -98,6 +98,8 @@ def _executed_time(result: RunResult, trace: Trace) -> str:
     outputs = [f"{name} {_spec(value)}" for name, value in result.outputs.items()]
     more = f", and {len(outputs) - _MOST_OUTPUTS} more" if len(outputs) > _MOST_OUTPUTS else ""
     wall = f"Executed in {short_duration(trace.makespan_ps)} of wall-clock time on this machine"
+    if trace.clock == "virtual":
+        wall = f"Executed one by one, which takes the modelled machine {short_duration(trace.makespan_ps)}"
     if result.scenario.execution.storage == "shape":
         wall += ", on shape storage: no values"
     return f"{wall}; outputs: {', '.join(outputs[:_MOST_OUTPUTS]) or 'none'}{more}."

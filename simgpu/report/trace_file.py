@@ -11,7 +11,7 @@ from simgpu.errors import InvalidValue, check_type
 from simgpu.machine.refusal import show
 from simgpu.readers.json_file import Entry, JsonFile, read_json
 from simgpu.readers.text_file import read_text
-from simgpu.report.chrome_trace import FORMAT
+from simgpu.report.trace_events import FORMAT
 from simgpu.trace import Action, Decision, DeviceSummary, EngineName, MemoryEvent, Span, SpanKind, Trace
 
 LARGEST_FILE_BYTES = 2**32

@@ -114,7 +114,7 @@ class _Reading:
             description=section.description,
             placement=self._placement(section.placement),
             simulation=self._simulation(section.simulation, machine),
-            execution=ExecutionOptions(storage=section.execution.storage),
+            execution=ExecutionOptions(section.execution.storage, section.execution.clock),
             seed=section.seed,
             document=self.document,
         )

@@ -13,6 +13,7 @@ from simgpu.simulation import SimulationOptions
 
 Weights = Literal["given", "random"]
 StorageName = Literal["numpy", "cupy", "shape"]
+ClockName = Literal["real", "virtual"]
 ScheduleName = Literal["forward", "gpipe", "1f1b"]
 
 
@@ -72,9 +73,14 @@ Model = OnnxModel | PipedreamModel | PartitioningModel | InlineGraph
 
 @dataclass(frozen=True, slots=True)
 class ExecutionOptions:
-    """Where bytes live: in NumPy arrays, or nowhere (`shape`)."""
+    """Where bytes live: in NumPy arrays, on a GPU (`cupy`), or nowhere (`shape`); and what its times mean.
+
+    `clock`: `real` for what happens here, `virtual` for what the machine takes with the times of operations that run
+    one by one.
+    """
 
     storage: StorageName = "numpy"
+    clock: ClockName = "real"
 
 
 @dataclass(frozen=True, slots=True)

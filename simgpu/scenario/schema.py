@@ -115,9 +115,10 @@ class SimulationSection(_Section):
 
 
 class ExecutionSection(_Section):
-    """`execution`: where bytes live."""
+    """`execution`: where bytes live, and what its times mean."""
 
     storage: Literal["numpy", "cupy", "shape"] = "numpy"
+    clock: Literal["real", "virtual"] = "real"
 
 
 class ScenarioSection(_Section):

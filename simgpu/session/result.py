@@ -21,8 +21,9 @@ class RunResult:
     """What came of a scenario. A trace is None if its engine did not run.
 
     If memory ran out in an engine, its shortage is the error, its trace ends there, and there are no outputs.
-    `agreement` compares the engines if both ran. `outputs` are arrays by name; shapes on `shape` storage.
-    `not_executed` says why there was no execution although one was asked for; empty if there is nothing to say.
+    `agreement` compares the engines if both ran, and the execution followed the simulation, as on the real clock.
+    `outputs` are arrays by name; shapes on `shape` storage. `not_executed` says why there was no execution although one
+    was asked for; empty if there is nothing to say.
     """
 
     scenario: Scenario

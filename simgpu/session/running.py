@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory, PlacementError, check_type
-from simgpu.execution import execute
 from simgpu.graph import Graph
 from simgpu.placement import Placement, Rule, place
 from simgpu.readers import pipeline, read_onnx, read_partitioning, read_pipedream, read_profile
@@ -25,6 +24,7 @@ from simgpu.scenario import (
     located,
 )
 from simgpu.session.computer import available_bytes, most_bytes, needed_bytes
+from simgpu.session.executing import execute
 from simgpu.session.feeds import feeds_that_fit
 from simgpu.session.result import Engine, RunResult
 from simgpu.simulation import simulate
@@ -61,7 +61,7 @@ def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress 
     )
     if engine not in ENGINES:
         raise InvalidValue(f"engine={engine!r} is not an engine; choose one of {', '.join(ENGINES)}")
-    placement = place_scenario(scenario)
+    placement, is_virtual = place_scenario(scenario), scenario.execution.clock == "virtual"
     predicted = executed = None
     not_executed = ""
     if engine != "execute":
@@ -81,7 +81,7 @@ def run(scenario: Scenario, *, engine: Engine = "both", on_progress: OnProgress 
         outputs=executed.outputs if executed else {},
         predicted_shortage=predicted.shortage if predicted else None,
         executed_shortage=executed.shortage if executed else None,
-        agreement=_compare(predicted, executed) if predicted and executed else None,
+        agreement=_compare(predicted, executed) if predicted and executed and not is_virtual else None,
         not_executed=not_executed,
     )
 
@@ -178,13 +178,38 @@ def _execute(
     predicted: _Outcome | None,
     on_progress: Callable[[int, int], None] | None,
 ) -> _Outcome:
-    """Execute in the order of the prediction, unless that ended early on a machine with other limits."""
-    storage = scenario.execution.storage
+    """Execute in the order of the prediction, unless that ended early on a machine with other limits.
+
+    On the virtual clock, operations run one by one, and are put together on the simulated machine.
+    """
+    storage, clock = scenario.execution.storage, scenario.execution.clock
+    if clock == "virtual":
+        return _execute_virtually(scenario, placement, on_progress)
     is_early_end = predicted is not None and predicted.shortage is not None and scenario.simulation.machine is not None
     follow = None if predicted is None or is_early_end else predicted.trace
     feeds = {} if storage == "shape" else feeds_that_fit(placement, scenario.seed)
     try:
         outputs, trace = execute(placement, feeds, storage=storage, follow=follow, on_progress=on_progress)
+    except OutOfDeviceMemory as error:
+        return _Outcome(_trace_of(error), shortage=error)
+    return _Outcome(trace, outputs)
+
+
+def _execute_virtually(
+    scenario: Scenario, placement: Placement, on_progress: Callable[[int, int], None] | None
+) -> _Outcome:
+    chosen = scenario.simulation
+    storage = scenario.execution.storage
+    try:
+        outputs, trace = execute(
+            placement,
+            {} if storage == "shape" else feeds_that_fit(placement, scenario.seed),
+            storage=storage,
+            clock="virtual",
+            machine=chosen.machine,
+            options=replace(chosen.options, seed=scenario.seed),
+            on_progress=on_progress,
+        )
     except OutOfDeviceMemory as error:
         return _Outcome(_trace_of(error), shortage=error)
     return _Outcome(trace, outputs)

@@ -150,7 +150,7 @@ def test_a_model_has_one_kind_and_the_keys_of_that_kind(text, message, monkeypat
         ("links: fifo", "links: fofi", "13:21: simulation.links: 'fofi' is not one of fair, fifo; did you mean 'fifo' "
          "or 'fair'?"),
         ("storage: shape", "storage: shapes",
-         "14:22: execution.storage: 'shapes' is not one of numpy, shape; did you mean 'shape'?"),
+         "14:22: execution.storage: 'shapes' is not one of numpy, cupy, shape; did you mean 'shape'?"),
         ("policy: tensorflow", "policy: tenserflow",
          "8:11: placement.policy: 'tenserflow' is not one of tensorflow; did you mean 'tensorflow'?"),
         ("onnx: light_resnet50", "onnx: no/such.onnx",

@@ -105,7 +105,7 @@ ROWS = {
     "sg.execute(3)": "placement=3 is not a Placement; give what `place` returns",
     "sg.execute(PLACED, 3)": "feeds=3 is not a mapping; give the values of the inputs by their names",
     'sg.execute(PLACED, {"x": "y"})': "input 'x' takes float32[4], but the feed is <U1[]; cast or reshape it first",
-    "sg.execute(PLACED, storage=3)": "storage=3 is not a kind of storage; choose one of numpy, shape",
+    "sg.execute(PLACED, storage=3)": "storage=3 is not a kind of storage; choose one of numpy, cupy, shape",
     "sg.execute(PLACED, FEEDS, follow=3)": f"follow=3 is not a Trace; {OF_A_TRACE}",
     "sg.execute(PLACED, FEEDS, on_progress=3)": "on_progress=3 is not a function of the tasks done, and those in all",
     "sg.Machine(3)": f"3 is not a machine: {A_MACHINE}",
@@ -200,7 +200,7 @@ ROWS = {
         "uint32, float32, int64, uint64, float64, complex64, complex128, string, resource, variant"
     ),
     'sg.Cost("3")': (
-        "Cost(part_ps='3', parts=1) is no cost; part_ps must be an int of 0 or more, and parts one of 1 or more"
+        "Cost(part_ps='3', parts=1, launch_ps=None) is no cost; part_ps must be an int of 0 or more, and parts one of 1 or more"
     ),
     'sg.Roofline("t4")': "machine='t4' is not a Machine; make one: Machine('2 x t4')",
     'sg.MemoryPool("GPU:0", "3")': "GPU:0: a memory limit must be an int of 0 or more bytes, not '3'",
@@ -263,7 +263,7 @@ ROWS = {
     "sg.run(SCENARIO, engine=3)": "engine=3 is not an engine; choose one of both, execute, simulate",
     "sg.run(SCENARIO, on_progress=3)": "on_progress=3 is not a function of what is done, steps done, and all steps",
     "sg.Runtime(3)": f"3 is not a machine: {A_MACHINE}",
-    "sg.Runtime(storage=3)": "storage=3 is not a kind of storage; choose one of numpy, shape",
+    "sg.Runtime(storage=3)": "storage=3 is not a kind of storage; choose one of numpy, cupy, shape",
     "sg.Runtime(kernels=[])": "there is no kernel set []; choose float-only, tensorflow, tensorflow-plugin, all",
     "sg.Runtime(mixed=3)": "mixed=3 is not one of copy, raise",
     'sg.Runtime(soft="false")': "soft='false' is not a bool; give True or False",

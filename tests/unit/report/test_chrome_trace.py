@@ -157,8 +157,8 @@ def test_two_traces_are_in_processes_of_their_own():
     assert {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"} == {
         1: "simulate (modelled time): devices",
         2: "simulate (modelled time): links",
-        3: "execute (wall time): devices",
-        4: "execute (wall time): links",
+        3: "execute (real time): devices",
+        4: "execute (real time): links",
     }
 
 

@@ -53,7 +53,7 @@ Links with transfers
 
 
 def test_an_execution_alone_has_metrics_of_measured_time():
-    assert "\n\nCritical path (wall time): compute " in shown(run_report(small_run("execute"), metrics=True))
+    assert "\n\nCritical path (real time): compute " in shown(run_report(small_run("execute"), metrics=True))
 
 
 def small_metrics():

@@ -25,7 +25,10 @@ def region():
 
 
 def test_storages_are_found_by_name():
-    assert {name: make().name for name, make in STORAGES.items() if name != "cupy"} == {"numpy": "numpy", "shape": "shape"}
+    assert {name: make().name for name, make in STORAGES.items() if name != "cupy"} == {
+        "numpy": "numpy",
+        "shape": "shape",
+    }
 
 
 def test_arrays_at_one_offset_share_their_bytes_and_others_do_not(region):

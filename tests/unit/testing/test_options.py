@@ -110,7 +110,7 @@ NO_COUNT = "is not a number of devices; write --simgpu=N, or a bare --simgpu beh
             "2 simulated GPUs of 0 B (numpy storage) cannot be had: "
             "a GPU of '0 B' has no memory; give it more than 0 B",
         ),
-        (["-o", "simgpu_storage=cupy"], "simgpu_storage: 'cupy' is no storage; choose numpy, shape"),
+        (["-o", "simgpu_storage=tape"], "simgpu_storage: 'tape' is no storage; choose numpy, cupy, shape"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(suite, options, message):
@@ -136,7 +136,7 @@ FORM = "write multi_gpu(n=2, memory='256MiB', storage='numpy'), any of them left
             "multi_gpu memory: '1Gb' has the unit 'Gb', which may be bits or bytes; write GB for bytes; "
             "accepted: an int in B, or text such as '512 MiB', '1.5GiB', '2 GB'",
         ),
-        ("multi_gpu(storage='cuda')", "multi_gpu storage: 'cuda' is no storage; choose numpy, shape"),
+        ("multi_gpu(storage='cuda')", "multi_gpu storage: 'cuda' is no storage; choose numpy, cupy, shape"),
         (
             "multi_gpu(n=5000)",
             "5000 simulated GPUs of 256 MiB (numpy storage) cannot be had: "

@@ -1,0 +1,99 @@
+"""Execute a placed graph one operation at a time, and tell how long each takes when nothing else runs.
+
+That is what its kernels take on a device of their own, whatever shares this computer. `session` composes a run of many
+such devices from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+from simgpu.execution.arrays import ProgramArrays
+from simgpu.execution.feeds import checked_feeds
+from simgpu.placement import Placement
+from simgpu.program import Program, Progress, TaskKind, lower
+from simgpu.storage import Storage
+from simgpu.units import PS_PER_NS
+
+
+class AloneTime(NamedTuple):
+    """How long an operation takes alone: its kernels on the device, and the host that launches them.
+
+    `launch_ps` is None where the host computes, too, and does nothing else meanwhile.
+    """
+
+    compute_ps: int
+    launch_ps: int | None
+
+
+def execute_alone(
+    placement: Placement, feeds: Mapping[str, Any] | None, storage: Storage, on_progress: Any = None
+) -> tuple[dict[str, Any], dict[str, AloneTime]]:
+    """Run a placed graph, operation by operation in the order of the graph as far as they are ready.
+
+    Returns the fetched tensors by name, and the time of each operation by its name. Each is run twice, the first time
+    to warm up. Raises what `execute` raises.
+    """
+    program = lower(placement)
+    feeds = {} if storage.name == "shape" and not feeds else checked_feeds(placement.graph, feeds or {})
+    with Progress(program, "execute", "real") as progress, ProgramArrays(program, storage, feeds) as arrays:
+        storage.enter_thread()
+        run = _Alone(program, progress, arrays)
+        run.run(on_progress)
+    graph = placement.graph
+    return {name: arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}, run.times
+
+
+class _Alone:
+    """One run, a task at a time."""
+
+    def __init__(self, program: Program, progress: Progress, arrays: ProgramArrays) -> None:
+        self.program = program
+        self.progress = progress
+        self.arrays = arrays
+        self.times: dict[str, AloneTime] = {}
+
+    def run(self, on_progress: Any) -> None:
+        ready = self.progress.begin()
+        for buffer in self.program.residents:
+            self.arrays.grant(buffer, self.progress.blocks[buffer])
+            self.arrays.fill_variable(buffer)
+        heapify(ready)
+        while ready:
+            number = heappop(ready)
+            for follower in self._do(number):
+                heappush(ready, follower)
+            if on_progress is not None:
+                on_progress(len(self.program.tasks) - self.progress.unfinished, len(self.program.tasks))
+
+    def _do(self, number: int) -> list[int]:
+        task = self.program.tasks[number]
+        self.progress.start(number, 0)
+        for buffer in task.writes:
+            self.arrays.grant(buffer, self.progress.blocks[buffer])
+        self.arrays.work(task)
+        if task.kind is TaskKind.COMPUTE:
+            self.times[task.name] = self._time(number)
+        self.arrays.finish()
+        ready = self.progress.finish(number, 0)
+        for buffer in (*task.reads, *task.writes):
+            if self.progress.blocks[buffer] is None:
+                self.arrays.grant(buffer, None)
+        return ready
+
+    def _time(self, number: int) -> AloneTime:
+        """Do a task again, which writes the same values: now everything is warm, and nothing else is under way."""
+        task, storage = self.program.tasks[number], self.arrays.storage
+        region = self.arrays.regions[task.device]
+        self.arrays.finish()
+        region.hold()
+        start, start_ns = region.mark(), perf_counter_ns()
+        self.arrays.work(task)
+        launch_ps = (perf_counter_ns() - start_ns) * PS_PER_NS
+        end = region.mark()
+        self.arrays.finish()
+        compute_ps = storage.between_ps(start, end)
+        return AloneTime(compute_ps, launch_ps if self.arrays.is_launched(task) else None)
