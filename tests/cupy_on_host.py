@@ -112,6 +112,7 @@ class Card:
         self._streams = 0
         self._current: dict[int, HostStream] = {}
         self._before = None
+        self._waited: dict[int, Work] = {}  # by thread of the host: what it has waited for
 
     def memory_info(self):
         return self.total_bytes - self.used_bytes, self.total_bytes
@@ -170,9 +171,15 @@ class Card:
 
     def wait_on_host(self, event):
         event.is_done = True
+        self._wait_on_host(event.work)
 
     def finish(self, stream):
-        pass
+        if stream.last is not None:
+            self._wait_on_host(stream.last)
+
+    def _wait_on_host(self, work):
+        before = self._waited.get(get_ident())
+        self._waited[get_ident()] = Work(0, "host", after=[it for it in (before, work) if it is not None])
 
     def elapsed_ps(self, earlier, later):
         return 1000 * (self.log.index(later.work) - self.log.index(earlier.work))
@@ -227,7 +234,7 @@ class Card:
         return False
 
     def _give(self, stream, what, reads=(), writes=()):
-        after = [it for it in (stream.last, *stream.waits) if it is not None]
+        after = [it for it in (stream.last, *stream.waits, self._waited.get(get_ident())) if it is not None]
         work = Work(stream.number, what, reads, writes, after)
         stream.last, stream.waits = work, []
         self.log.append(work)

@@ -1,0 +1,228 @@
+"""Whatever a program does, nothing overtakes anything in the memory of devices on one card.
+
+The card writes down all work that it is given, and what each waits for; copies end only when somebody waits for them.
+Two works that meet in the same bytes, and of which one writes, must be in order.
+"""
+
+from __future__ import annotations
+
+import gc
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+
+from simgpu.arrays import Runtime
+from simgpu.errors import OutOfDeviceMemory
+from simgpu.machine import Machine
+from simgpu.storage.fences import Fences
+
+host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
+
+SIDE = 8
+MAKES = ("full", "move", "move", "add", "turned", "backwards", "upper", "lower", "column")
+USES = ("scale", "assign", "shift", "mirror", "read", "drop", "drop", "free")
+steps = st.tuples(st.sampled_from(MAKES + USES), st.integers(0, 30), st.integers(0, 30))
+
+
+class Program:
+    """A program on eager arrays, with NumPy beside it. A step is a name and two numbers, which choose operands."""
+
+    def __init__(self, runtime, devices):
+        self.xp = runtime.xp()
+        self.devices = ("cpu:0", *(f"gpu:{number}" for number in range(devices)))
+        self.held = [(self.xp.full((SIDE, SIDE), 1.0, device="gpu:0"), np.full((SIDE, SIDE), 1.0))]
+
+    def step(self, name, first, second):
+        x, values = self.held[first % len(self.held)]
+        y, others = self.held[second % len(self.held)]
+        try:
+            made = getattr(self, name)(x, values, y, others, second)
+        except OutOfDeviceMemory:
+            made = None
+            del self.held[1:]
+        if made is not None:
+            self.held.append(made)
+
+    def full(self, x, values, y, others, number):
+        device = self.devices[number % len(self.devices)]
+        return self.xp.full((SIDE, SIDE), float(number), device=device), np.full((SIDE, SIDE), float(number))
+
+    def move(self, x, values, y, others, number):
+        made = x.to_device(self.devices[number % len(self.devices)])
+        return None if made is x else (made, values.copy())
+
+    def add(self, x, values, y, others, number):
+        return (x + y, values + others) if x.device == y.device and x.shape == y.shape else (x + 1.0, values + 1.0)
+
+    def turned(self, x, values, y, others, number):
+        return self.xp.permute_dims(x, (1, 0)), values.T
+
+    def backwards(self, x, values, y, others, number):
+        return x[::-1], values[::-1]
+
+    def upper(self, x, values, y, others, number):
+        return x[: SIDE // 2], values[: SIDE // 2]
+
+    def lower(self, x, values, y, others, number):
+        return x[-SIDE // 2 :], values[-SIDE // 2 :]
+
+    def column(self, x, values, y, others, number):
+        return x[:, :1], values[:, :1]
+
+    def scale(self, x, values, y, others, number):
+        x *= float(number % 3)
+        values *= float(number % 3)
+
+    def assign(self, x, values, y, others, number):
+        if x.device == y.device and x.shape == y.shape:
+            x[...] = y
+            values[...] = others.copy()
+
+    def shift(self, x, values, y, others, number):
+        x[1:] = x[:-1]
+        values[1:] = values[:-1].copy()
+
+    def mirror(self, x, values, y, others, number):
+        x[...] = x[::-1]
+        values[...] = values[::-1].copy()
+
+    def read(self, x, values, y, others, number):
+        np.testing.assert_array_equal(x.value(), values)
+
+    def drop(self, x, values, y, others, number):
+        if len(self.held) > 1:
+            self.held = [pair for pair in self.held if pair[0] is not x] or self.held[:1]
+
+    def free(self, x, values, y, others, number):
+        alone = sum(pair[0]._buffer is x._buffer for pair in self.held) == 1
+        if alone and len(self.held) > 1:
+            self.held = [pair for pair in self.held if pair[0] is not x]
+            x.free()
+
+
+def run(program_steps, devices, limit="4KiB", **options):
+    """Run a program on lazy copies and return the card's log, and the bytes that its devices hold."""
+    storage = host.host_storage(is_lazy=True, scratch_bytes=2**16, **options)
+    machine = Machine("1 x 1MiB").split({"GPU:0": [limit] * devices})
+    with Runtime(machine, storage=storage) as runtime:
+        program = Program(runtime, devices)
+        for step in program_steps:
+            program.step(*step)
+        for array, values in program.held:
+            np.testing.assert_array_equal(array.value(), values)
+        slabs = [place.slab for memory in runtime.memories[1:] for place in memory.region._places]
+        spans = [(slab.ptr, slab.ptr + slab.size_bytes) for slab in slabs]
+    return storage.driver.log, spans
+
+
+def races(log, spans):
+    """Return all pairs of works that meet in bytes of a device, one of them writing, and are in no order."""
+    found, before, touched = [], {}, []
+    for number, work in enumerate(log):
+        before[id(work)] = earlier = _before(work, before, {id(it): i for i, it in enumerate(log[:number])})
+        reads, writes = (
+            [span for span in part if any(low <= span[0] < high for low, high in spans)]
+            for part in (work.reads, work.writes)
+        )
+        for other, other_reads, other_writes in touched:
+            meets = _meet(writes, other_reads + other_writes) or _meet(reads, other_writes)
+            if meets and not earlier >> other & 1:
+                found.append((log[other].what, work.what))
+        if reads or writes:
+            touched.append((number, reads, writes))
+    return found
+
+
+def _before(work, known, numbers):
+    """Return all works that have ended before this one begins, as bits."""
+    bits, left, seen = 0, list(work.after), set()
+    while left:
+        other = left.pop()
+        if id(other) in seen:
+            continue
+        seen.add(id(other))
+        if id(other) in known:
+            bits |= known[id(other)] | 1 << numbers[id(other)]
+        else:
+            left += other.after
+    return bits
+
+
+def _meet(some, others):
+    return any(low < other_high and other_low < high for low, high in some for other_low, other_high in others)
+
+
+@given(st.lists(steps, max_size=40), st.integers(2, 4), st.sampled_from(["4KiB", "64KiB"]), st.booleans())
+@settings(max_examples=settings.default.max_examples // 2)
+def test_works_that_meet_are_in_order_and_values_are_those_of_numpy(program_steps, devices, limit, poison):
+    log, spans = run(program_steps, devices, limit, poison=poison)
+
+    assert races(log, spans) == []
+
+
+@given(st.lists(steps, max_size=40), st.integers(2, 3))
+@settings(max_examples=settings.default.max_examples // 4)
+def test_bytes_are_never_copied_onto_themselves(program_steps, devices):
+    log, _ = run(program_steps, devices, "64KiB")
+
+    assert [work for work in log if work.what == "copy" and _meet(work.reads, work.writes)] == []
+
+
+def found_a_race(**options):
+    """Tell whether random programs show a race, as the property above looks for them."""
+
+    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
+    @given(st.lists(steps, min_size=10, max_size=40), st.integers(2, 3))
+    def programs(program_steps, devices):
+        log, spans = run(program_steps, devices, **options)
+        if races(log, spans):
+            raise LookupError
+
+    try:
+        programs()
+    except LookupError:
+        return True
+    return False
+
+
+def test_without_fences_the_check_finds_a_race(monkeypatch):
+    monkeypatch.setattr(Fences, "before", lambda *_, **__: [])
+
+    assert found_a_race()
+
+
+def test_without_fences_around_what_is_read_the_check_finds_a_race(monkeypatch):
+    put_up = Fences.put_up
+
+    def put_up_writes(self, span, event, *, is_write):
+        if is_write:
+            put_up(self, span, event, is_write=is_write)
+
+    monkeypatch.setattr(Fences, "put_up", put_up_writes)
+
+    assert found_a_race()
+
+
+def test_if_streams_do_not_wait_the_check_finds_a_race(monkeypatch):
+    monkeypatch.setattr(host.Card, "wait", lambda *_: None)
+
+    assert found_a_race()
+
+
+def test_poisoned_memory_that_is_granted_anew_is_not_poisoned_too_early():
+    storage = host.host_storage(is_lazy=True, poison=True)
+    with Runtime(Machine("1 x 1MiB").split({"GPU:0": [512, 512]}), storage=storage) as runtime:
+        xp = runtime.xp()
+        x = xp.full((64,), 2.0)
+        moved = x.to_device("gpu:1")
+        del x
+        y = xp.full((64,), 3.0)
+
+        np.testing.assert_array_equal(moved.value(), np.full(64, 2.0))
+        np.testing.assert_array_equal(y.value(), np.full(64, 3.0))
+        del moved, y
+        gc.collect()
+    spans = [span for work in storage.driver.log for span in work.writes if work.what == "fill"]
+    assert len(spans) == 3
