@@ -61,13 +61,20 @@ class CupyRegion:
         self.lock = RLock()
         self.fences = Fences(driver.is_done)
         self.stream, self.inbound, self.outbound = driver.stream(), driver.stream(), driver.stream()
-        self.scratch = driver.scratch(scratch_bytes, self.stream)
+        try:
+            self.scratch = driver.scratch(scratch_bytes, self.stream)
+        except MemoryError as error:
+            raise self._too_little(scratch_bytes) from error
         self._starts: list[int] = []
         self._memories: list[Any] = []
         self._places: list[Place] = []
         self._staged: list[tuple[Event, Pinned]] = []
+        try:
+            guards.open()
+        except BaseException:
+            self.scratch.close()
+            raise
         self.is_open = True
-        guards.open()
 
     @property
     def taken_bytes(self) -> int:

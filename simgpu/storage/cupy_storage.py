@@ -95,7 +95,11 @@ class CupyStorage:
         )
         region.is_poisoning = self._poison
         if not grows:
-            region.grow(limit_bytes)
+            try:
+                region.grow(limit_bytes)
+            except BaseException:
+                region.close()
+                raise
         self._regions = [it for it in self._regions if it.is_open] + [region]
         return region
 

@@ -2,8 +2,8 @@
 
 While a runtime on CuPy storage is open, CuPy asks `allocate` for each piece of memory. Inside an operation of the
 library, or a device scope, it comes from the scratch memory of that device, which has a limit; elsewhere it is refused,
-or left to CuPy's own pool if the storage was made with `raw="allow"`. Who is inside what is kept for each thread and
-asyncio task.
+or left to CuPy's own pool if every open storage was made with `raw="allow"`. Who is inside what is kept for each thread
+and asyncio task.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from simgpu.errors import DeviceScopeError, MemoryShortage, OutOfDeviceMemory
 from simgpu.naming import short_name
@@ -27,28 +27,39 @@ _inside: ContextVar[CupyRegion | None] = ContextVar("simgpu CuPy region", defaul
 
 
 class Guards:
-    """The guards of one card. They stand as long as a region is open."""
+    """The guards of one storage. They stand as long as a region is open.
+
+    CuPy has one allocator in a process, so all guards that stand share it.
+    """
+
+    _lock = RLock()
+    _standing: ClassVar[list[Guards]] = []
+    _installer: ClassVar[Driver]
 
     def __init__(self, driver: Driver, raw: Raw) -> None:
         self._driver = driver
         self._raw = raw
-        self._open = 0
-        self._lock = RLock()
-        self.allocate = self._allocate  # one object, so that CuPy can be asked whether it is still there
 
     def open(self) -> None:
-        """Stand guard, once for each region."""
-        with self._lock:
-            self._open += 1
-            if self._open == 1:
-                self._driver.install(self.allocate)
+        """Stand guard, once for each region. Raises DeviceScopeError inside CuPy's `using_allocator`."""
+        with Guards._lock:
+            if not Guards._standing:
+                try:
+                    self._driver.install(allocate)
+                except ValueError as error:
+                    raise DeviceScopeError(
+                        "a runtime starts inside cupy.cuda.using_allocator, where its limits would not hold; start it "
+                        "outside"
+                    ) from error
+                Guards._installer = self._driver
+            Guards._standing.append(self)
 
     def close(self) -> None:
-        """Stand guard no longer, once for each region."""
-        with self._lock:
-            self._open -= 1
-            if self._open == 0:
-                self._driver.uninstall()
+        """Stand guard no longer, once for each region. The last one leaves alone what others put there meanwhile."""
+        with Guards._lock:
+            Guards._standing.remove(self)
+            if not Guards._standing and Guards._installer.is_installed(allocate):
+                Guards._installer.uninstall()
 
     @contextmanager
     def inside(self, region: CupyRegion) -> Iterator[None]:
@@ -80,34 +91,45 @@ class Guards:
 
     def check(self) -> None:
         """Raise DeviceScopeError if CuPy asks somebody else for memory: then no limit holds."""
-        if not self._driver.is_installed(self.allocate):
+        if not self._driver.is_installed(allocate):
             raise DeviceScopeError(
                 "CuPy's allocator was changed while a runtime is open (cupy.cuda.set_allocator or using_allocator), so "
                 "the limits of devices do not hold for what it allocates; leave CuPy's allocator as it is, or close "
                 "the runtime first"
             )
 
-    def _allocate(self, size_bytes: int) -> Any:
-        region = _inside.get()
-        if region is None:
-            return self._outside(size_bytes)
-        if self._driver.current_stream_id() != self._driver.stream_id(region.stream):
-            raise DeviceScopeError(
-                f"CuPy allocates {short_size(size_bytes)} inside a scope of {short_name(region.device)}, but on a "
-                "stream that is not this device's; leave its current stream as it is inside device scopes"
-            )
-        try:
-            return region.scratch.allocate(size_bytes)
-        except MemoryError as error:
-            raise _out_of_scratch(region, size_bytes) from error
+    def is_on_stream(self, region: CupyRegion) -> bool:
+        """Tell whether this thread's kernels are launched on a device's stream."""
+        return self._driver.current_stream_id() == self._driver.stream_id(region.stream)
 
-    def _outside(self, size_bytes: int) -> Any:
-        if self._raw == "allow":
-            return self._driver.module.get_default_memory_pool().malloc(size_bytes)
+    @staticmethod
+    def outside(size_bytes: int) -> Any:
+        """Return memory of CuPy's own pool, if every storage that is open allows it. Raises DeviceScopeError."""
+        if all(guards._raw == "allow" for guards in Guards._standing):
+            return Guards._installer.module.get_default_memory_pool().malloc(size_bytes)
         raise DeviceScopeError(
             f"CuPy allocates {short_size(size_bytes)} outside of any device, where no limit would hold; call it inside "
             '`with runtime.device("/gpu:0"):`, close the runtime first, or allow it: CupyStorage(raw="allow")'
         )
+
+
+def allocate(size_bytes: int) -> Any:
+    """Return memory for CuPy, which asks here as long as any guard stands. Raises DeviceScopeError, OutOfDeviceMemory.
+
+    One function, so that CuPy can be asked whether it is still there.
+    """
+    region = _inside.get()
+    if region is None:
+        return Guards.outside(size_bytes)
+    if not region.guards.is_on_stream(region):
+        raise DeviceScopeError(
+            f"CuPy allocates {short_size(size_bytes)} inside a scope of {short_name(region.device)}, but on a "
+            "stream that is not this device's; leave its current stream as it is inside device scopes"
+        )
+    try:
+        return region.scratch.allocate(size_bytes)
+    except MemoryError as error:
+        raise _out_of_scratch(region, size_bytes) from error
 
 
 def _out_of_scratch(region: CupyRegion, size_bytes: int) -> OutOfDeviceMemory:
