@@ -1,8 +1,8 @@
 """Where bytes live: on a card, in host memory, or nowhere."""
 
+from simgpu.storage.card_storage import CardUse, CupyStorage
 from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
 from simgpu.storage.cupy_region import CupyRegion
-from simgpu.storage.cupy_storage import CardUse, CupyStorage
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
 from simgpu.storage.storage import Mark, Moments, Region, Show, Storage

@@ -19,8 +19,8 @@ def cupy_storage(device_id: int = 0, **options: Any) -> Storage:
     """
     if find_spec("cupy") is None:
         raise MissingDependency("storage='cupy' needs CuPy; install it: pip install 'simgpu[gpu]'")
+    from simgpu.storage.card_storage import CupyStorage
     from simgpu.storage.cuda_driver import CudaDriver
-    from simgpu.storage.cupy_storage import CupyStorage
 
     try:
         driver = CudaDriver(device_id)
