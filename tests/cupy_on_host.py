@@ -1,4 +1,4 @@
-"""CuPy storage without a GPU: real `cupy.ndarray` objects over host memory, and a card that notes what it is asked.
+"""CuPy storage without a GPU: real `cupy.ndarray` objects over host memory, and a card that writes down all its work.
 
 Kernels are NumPy's, run at once over the same bytes. Streams and events are queues of records, so a test can ask what
 happens before what: `Card.happens_before`.
@@ -10,11 +10,13 @@ import ctypes
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import get_ident
+from time import perf_counter_ns
 
 import numpy as np
 import pytest
 
 from simgpu.storage import CupyStorage
+from simgpu.units import PS_PER_NS
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install cupy-cuda13x (it needs no GPU)")
 
@@ -46,6 +48,7 @@ class HostEvent:
     work: Work | None
     is_timed: bool
     is_done: bool = False
+    time_ns: int = field(default_factory=perf_counter_ns)  # work is done when it is given
 
 
 class HostSlab:
@@ -182,7 +185,7 @@ class Card:
         self._waited[get_ident()] = Work(0, "host", after=[it for it in (before, work) if it is not None])
 
     def elapsed_ps(self, earlier, later):
-        return 1000 * (self.log.index(later.work) - self.log.index(earlier.work))
+        return (later.time_ns - earlier.time_ns) * PS_PER_NS
 
     def hold(self, stream, time_us):
         self._give(stream, "hold")

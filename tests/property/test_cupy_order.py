@@ -14,104 +14,21 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from simgpu.arrays import Runtime
-from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import Machine
 from simgpu.storage.fences import Fences
+from tests.property.card_programs import CardProgram, card_steps
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
-
-SIDE = 8
-MAKES = ("full", "move", "move", "add", "turned", "backwards", "upper", "lower", "column")
-USES = ("scale", "assign", "shift", "mirror", "read", "drop", "drop", "free")
-steps = st.tuples(st.sampled_from(MAKES + USES), st.integers(0, 30), st.integers(0, 30))
-
-
-class Program:
-    """A program on eager arrays, with NumPy beside it. A step is a name and two numbers, which choose operands."""
-
-    def __init__(self, runtime, devices):
-        self.xp = runtime.xp()
-        self.devices = ("cpu:0", *(f"gpu:{number}" for number in range(devices)))
-        self.held = [(self.xp.full((SIDE, SIDE), 1.0, device="gpu:0"), np.full((SIDE, SIDE), 1.0))]
-
-    def step(self, name, first, second):
-        x, values = self.held[first % len(self.held)]
-        y, others = self.held[second % len(self.held)]
-        try:
-            made = getattr(self, name)(x, values, y, others, second)
-        except OutOfDeviceMemory:
-            made = None
-            del self.held[1:]
-        if made is not None:
-            self.held.append(made)
-
-    def full(self, x, values, y, others, number):
-        device = self.devices[number % len(self.devices)]
-        return self.xp.full((SIDE, SIDE), float(number), device=device), np.full((SIDE, SIDE), float(number))
-
-    def move(self, x, values, y, others, number):
-        made = x.to_device(self.devices[number % len(self.devices)])
-        return None if made is x else (made, values.copy())
-
-    def add(self, x, values, y, others, number):
-        return (x + y, values + others) if x.device == y.device and x.shape == y.shape else (x + 1.0, values + 1.0)
-
-    def turned(self, x, values, y, others, number):
-        return self.xp.permute_dims(x, (1, 0)), values.T
-
-    def backwards(self, x, values, y, others, number):
-        return x[::-1], values[::-1]
-
-    def upper(self, x, values, y, others, number):
-        return x[: SIDE // 2], values[: SIDE // 2]
-
-    def lower(self, x, values, y, others, number):
-        return x[-SIDE // 2 :], values[-SIDE // 2 :]
-
-    def column(self, x, values, y, others, number):
-        return x[:, :1], values[:, :1]
-
-    def scale(self, x, values, y, others, number):
-        x *= float(number % 3)
-        values *= float(number % 3)
-
-    def assign(self, x, values, y, others, number):
-        if x.device == y.device and x.shape == y.shape:
-            x[...] = y
-            values[...] = others.copy()
-
-    def shift(self, x, values, y, others, number):
-        x[1:] = x[:-1]
-        values[1:] = values[:-1].copy()
-
-    def mirror(self, x, values, y, others, number):
-        x[...] = x[::-1]
-        values[...] = values[::-1].copy()
-
-    def read(self, x, values, y, others, number):
-        np.testing.assert_array_equal(x.value(), values)
-
-    def drop(self, x, values, y, others, number):
-        if len(self.held) > 1:
-            self.held = [pair for pair in self.held if pair[0] is not x] or self.held[:1]
-
-    def free(self, x, values, y, others, number):
-        alone = sum(pair[0]._buffer is x._buffer for pair in self.held) == 1
-        if alone and len(self.held) > 1:
-            self.held = [pair for pair in self.held if pair[0] is not x]
-            x.free()
-
 
 def run(program_steps, devices, limit="4KiB", **options):
     """Run a program on lazy copies and return the card's log, and the bytes that its devices hold."""
     storage = host.host_storage(is_lazy=True, scratch_bytes=2**16, **options)
     machine = Machine("1 x 1MiB").split({"GPU:0": [limit] * devices})
     with Runtime(machine, storage=storage) as runtime:
-        program = Program(runtime, devices)
+        program = CardProgram(runtime, devices)
         for step in program_steps:
             program.step(*step)
-        for array, values in program.held:
-            np.testing.assert_array_equal(array.value(), values)
+        program.check()
         slabs = [place.slab for memory in runtime.memories[1:] for place in memory.region._places]
         spans = [(slab.ptr, slab.ptr + slab.size_bytes) for slab in slabs]
     return storage.driver.log, spans
@@ -154,7 +71,7 @@ def _meet(some, others):
     return any(low < other_high and other_low < high for low, high in some for other_low, other_high in others)
 
 
-@given(st.lists(steps, max_size=40), st.integers(2, 4), st.sampled_from(["4KiB", "64KiB"]), st.booleans())
+@given(st.lists(card_steps, max_size=40), st.integers(2, 4), st.sampled_from(["4KiB", "64KiB"]), st.booleans())
 @settings(max_examples=settings.default.max_examples // 2)
 def test_works_that_meet_are_in_order_and_values_are_those_of_numpy(program_steps, devices, limit, poison):
     log, spans = run(program_steps, devices, limit, poison=poison)
@@ -162,7 +79,7 @@ def test_works_that_meet_are_in_order_and_values_are_those_of_numpy(program_step
     assert races(log, spans) == []
 
 
-@given(st.lists(steps, max_size=40), st.integers(2, 3))
+@given(st.lists(card_steps, max_size=40), st.integers(2, 3))
 @settings(max_examples=settings.default.max_examples // 4)
 def test_bytes_are_never_copied_onto_themselves(program_steps, devices):
     log, _ = run(program_steps, devices, "64KiB")
@@ -174,7 +91,7 @@ def found_a_race(**options):
     """Tell whether random programs show a race, as the property above looks for them."""
 
     @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
-    @given(st.lists(steps, min_size=10, max_size=40), st.integers(2, 3))
+    @given(st.lists(card_steps, min_size=10, max_size=40), st.integers(2, 3))
     def programs(program_steps, devices):
         log, spans = run(program_steps, devices, **options)
         if races(log, spans):
