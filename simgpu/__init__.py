@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from simgpu.scenario import Scenario, load_scenario
     from simgpu.session import RunResult, execute, make_feeds, run
     from simgpu.simulation import Fails, Flaky, LinkChange, SimulationOptions, Slow, simulate
+    from simgpu.storage import cupy_storage, detect
     from simgpu.trace import Agreement, Trace, compare, time_breakdown
 
     __version__: str
@@ -170,9 +171,11 @@ __all__ = [
     "config",
     "constant",
     "critical_path",
+    "cupy_storage",
     "current_runtime",
     "debugging",
     "default_runtime",
+    "detect",
     "device",
     "execute",
     "explain",
@@ -221,6 +224,7 @@ _HOMES = {
     "simgpu.scenario": "Scenario load_scenario",
     "simgpu.session": "RunResult execute make_feeds run",
     "simgpu.simulation": "Fails Flaky LinkChange SimulationOptions Slow simulate",
+    "simgpu.storage": "cupy_storage detect",
     "simgpu.trace": "Agreement Trace compare time_breakdown",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -221,6 +221,15 @@ class Card:
     def enter_thread(self):
         pass
 
+    def random_state(self, seed):
+        return np.random.default_rng(seed)
+
+    def route_random(self, current):
+        self.random_source = current
+
+    def green_streams(self, sm_counts):
+        return [self.stream for _ in sm_counts]
+
     def facts(self):
         return {"name": "host", "driver": "0", "cuda": "0", "cupy": cupy.__version__}
 

@@ -3,6 +3,7 @@
 from simgpu.storage.card_storage import CardUse, CupyStorage
 from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
 from simgpu.storage.cupy_region import CupyRegion
+from simgpu.storage.detecting import detect
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
 from simgpu.storage.storage import Mark, Moments, Region, Show, Storage
@@ -23,5 +24,6 @@ __all__ = [
     "Show",
     "Storage",
     "cupy_storage",
+    "detect",
     "storage_named",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,6 +30,9 @@ RESERVE_BYTES = 2048 * MiB
 
 
 _DRAWN = frozenset({"RandomUniform", "RandomNormal", "RandomUniformInt"})
+
+
+Partition = Literal["none", "green"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class CupyStorage:
     `scratch_bytes` is what kernels of one device have beside their operands; `reserve_bytes` is left free when devices
     open. `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or `allow`. `poison` fills
     memory with NaN whenever it is granted, to find what reads memory that it has not written.
+
+    With `partition="green"`, the k-th device that opens computes on `sm_counts[k]` multiprocessors of its own (green
+    contexts, through cuda-core). They still share the memory's bandwidth, the L2 cache and the copy engines, and
+    libraries choose their kernels as for the whole card: that is no smaller card.
     """
 
     name = "cupy"
@@ -72,18 +79,22 @@ class CupyStorage:
         reserve_bytes: int = RESERVE_BYTES,
         raw: Raw = "refuse",
         poison: bool = False,
+        partition: Partition = "none",
+        sm_counts: Sequence[int] = (),
     ) -> None:
         for name, size in (("scratch_bytes", scratch_bytes), ("reserve_bytes", reserve_bytes)):
             if type(size) is not int or size < 0:
                 raise InvalidValue(f"{name}={size!r} is not a size; give an int of 0 or more bytes")
         if raw not in ("refuse", "allow"):
             raise InvalidValue(f"raw={raw!r} is not one of refuse, allow")
+        _check_partition(partition, sm_counts)
         self.driver = driver
         self.guards = Guards(driver, raw)
         self.quiet = Launching()
         self._host = NumpyStorage()
         self._scratch_bytes, self._reserve_bytes, self._poison = scratch_bytes, reserve_bytes, poison
         self._regions: list[CupyRegion] = []
+        self._stream_makers = driver.green_streams(sm_counts) if partition == "green" else None
 
     def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
         """Take the memory of one logical device. Raises OutOfDeviceMemory where the card has not enough left."""
@@ -91,7 +102,12 @@ class CupyStorage:
             return self._host.open(limit_bytes)
         self._check_room(device, 0 if grows else limit_bytes)
         region = CupyRegion(
-            self.driver, self.guards, device=device, limit_bytes=limit_bytes, scratch_bytes=self._scratch_bytes
+            self.driver,
+            self.guards,
+            device=device,
+            limit_bytes=limit_bytes,
+            scratch_bytes=self._scratch_bytes,
+            make_stream=self._stream_maker(device),
         )
         region.is_poisoning = self._poison
         if not grows:
@@ -258,6 +274,18 @@ class CupyStorage:
         assert isinstance(place, Place), "arrays of the library lie in regions"
         return place.region
 
+    def _stream_maker(self, device: str) -> Callable[[], Any] | None:
+        """Return what makes the streams of the device that opens next; None: the card's own."""
+        if self._stream_makers is None:
+            return None
+        number = sum(region.is_open for region in self._regions)
+        if number == len(self._stream_makers):
+            raise InvalidValue(
+                f"{device} has no multiprocessors: the card is cut into {number} groups, which others have; give "
+                "sm_counts a number for each device"
+            )
+        return self._stream_makers[number]
+
     def _on_host(self, value: Any) -> Any:
         return self.read(value) if self.driver.is_array(value) else value
 
@@ -348,3 +376,14 @@ class CupyStorage:
 def _is_made_on_host(rule: OperationRule, attributes: Attributes) -> bool:
     """Tell whether NumPy makes the values on every storage: what is random, and what the caller gives."""
     return rule.name in _DRAWN or (rule.name == "Variable" and not isinstance(attributes["initializer"], Constant))
+
+
+def _check_partition(partition: Partition, sm_counts: Sequence[int]) -> None:
+    if partition not in ("none", "green"):
+        raise InvalidValue(f"partition={partition!r} is not one of none, green")
+    is_count = isinstance(sm_counts, Sequence) and all(type(it) is int and it > 0 for it in sm_counts)
+    if not is_count or bool(sm_counts) != (partition == "green"):
+        raise InvalidValue(
+            f"sm_counts={sm_counts!r} with partition={partition!r}: a green partition needs a number of "
+            "multiprocessors for each device, such as (64, 64), and no other has one"
+        )

@@ -17,8 +17,7 @@ def cupy_storage(device_id: int = 0, **options: Any) -> Storage:
 
     Raises MissingDependency without CuPy, ExecutionError without a card that it can use.
     """
-    if find_spec("cupy") is None:
-        raise MissingDependency("storage='cupy' needs CuPy; install it: pip install 'simgpu[gpu]'")
+    need_cupy()
     from simgpu.storage.card_storage import CupyStorage
     from simgpu.storage.cuda_driver import CudaDriver
 
@@ -30,6 +29,12 @@ def cupy_storage(device_id: int = 0, **options: Any) -> Storage:
             "which needs none"
         ) from error
     return CupyStorage(driver, **options)
+
+
+def need_cupy() -> None:
+    """Raise MissingDependency, with the extra to install, if there is no CuPy."""
+    if find_spec("cupy") is None:
+        raise MissingDependency("storage='cupy' needs CuPy; install it: pip install 'simgpu[gpu]'")
 
 
 STORAGES: Mapping[str, Callable[[], Storage]] = {"numpy": NumpyStorage, "cupy": cupy_storage, "shape": ShapeStorage}

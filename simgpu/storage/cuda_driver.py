@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import cupy
@@ -12,6 +13,8 @@ import numpy as np
 from cupy.cuda import memory as cupy_memory
 from cupy.cuda import runtime as cuda
 
+from simgpu.errors import ExecutionError, MissingDependency
+from simgpu.storage.cuda_random import DeviceRandomState
 from simgpu.storage.driver import Event, Slab, Stream
 from simgpu.units import PS_PER_MS
 
@@ -197,6 +200,50 @@ class CudaDriver:
         """Have it allocate as before."""
         cupy.cuda.set_allocator(self._before)
 
+    def random_state(self, seed: int) -> Any:
+        """Return a new generator of random numbers."""
+        return cupy.random.RandomState(seed)
+
+    def route_random(self, current: Callable[[], Any]) -> None:
+        """Have CuPy draw from what `current` returns; from the generator that it had before if that is None."""
+        own = getattr(cupy.random._generator, "_random_states", {}).get(self.device_id)
+        if isinstance(own, DeviceRandomState):
+            return
+        made = [] if own is None else [own]
+
+        def state() -> Any:
+            found = current()
+            if found is not None:
+                return found
+            if not made:
+                made.append(cupy.random.RandomState())
+            return made[0]
+
+        cupy.random.set_random_state(DeviceRandomState(state))
+
+    def green_streams(self, sm_counts: Sequence[int]) -> list[Callable[[], Stream]]:
+        """Cut the card's multiprocessors into green contexts, all at once: separate cuts would overlap."""
+        try:
+            from cuda.core import ContextOptions, Device, SMResourceOptions
+
+            card = Device(self.device_id)
+            card.set_current()
+            groups, _ = card.resources.sm.split(SMResourceOptions(count=list(sm_counts)))
+            contexts = [card.create_context(ContextOptions(resources=[group])) for group in groups]
+        except ImportError as error:
+            raise MissingDependency(
+                "partition='green' needs cuda-core 1.0 or newer; install it: pip install cuda-core"
+            ) from error
+        except Exception as error:
+            raise ExecutionError(
+                f"this card cannot be cut into {list(sm_counts)} multiprocessors ({error}); on Hopper, counts are "
+                "multiples of 8, and together no more than the card has"
+            ) from error
+        return [partial(self._green_stream, context) for context in contexts]
+
+    def _green_stream(self, context: Any) -> Stream:
+        return cupy.cuda.Stream.from_external(context.create_stream())
+
     def facts(self) -> dict[str, str]:
         """Return name of the card, and versions of driver, runtime and CuPy."""
         properties = cuda.getDeviceProperties(self.device_id)
@@ -206,3 +253,24 @@ class CudaDriver:
             "cuda": str(cuda.runtimeGetVersion()),
             "cupy": cupy.__version__,
         }
+
+
+def all_cards() -> list[dict[str, Any]]:
+    """Return what CUDA says of each card that the process sees. Raises ExecutionError if it says nothing."""
+    try:
+        return [_card(number) for number in range(cuda.getDeviceCount())]
+    except cuda.CUDARuntimeError as error:
+        raise ExecutionError(f"CUDA knows no GPU here ({error})") from error
+
+
+def _card(number: int) -> dict[str, Any]:
+    properties = cuda.getDeviceProperties(number)
+    digits = bytes(properties["uuid"]).hex() if "uuid" in properties else ""
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32])
+    return {
+        "name": properties["name"].decode(),
+        "memory_bytes": int(properties["totalGlobalMem"]),
+        "multiprocessors": int(properties["multiProcessorCount"]),
+        "pci_bus_id": cupy.cuda.Device(number).pci_bus_id,
+        "uuid": f"GPU-{'-'.join(parts)}" if digits else "",
+    }

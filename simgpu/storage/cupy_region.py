@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from threading import RLock
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from simgpu.errors import ExecutionError, MemoryShortage, OutOfDeviceMemory
 from simgpu.graph import TensorSpec
 from simgpu.kernels import array_dtype
-from simgpu.storage.driver import Driver, Event, Pinned, Slab
+from simgpu.storage.driver import Driver, Event, Pinned, Slab, Stream
 from simgpu.storage.fences import Fences, Span
 from simgpu.storage.guards import Guards
 from simgpu.units import short_size
@@ -51,7 +52,16 @@ class CupyRegion:
     and leave fences.
     """
 
-    def __init__(self, driver: Driver, guards: Guards, *, device: str, limit_bytes: int, scratch_bytes: int) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        guards: Guards,
+        *,
+        device: str,
+        limit_bytes: int,
+        scratch_bytes: int,
+        make_stream: Callable[[], Stream] | None = None,
+    ) -> None:
         self.driver = driver
         self.guards = guards
         self.device = device
@@ -60,11 +70,12 @@ class CupyRegion:
         self.is_poisoning = False
         self.lock = RLock()
         self.fences = Fences(driver.is_done)
-        self.stream, self.inbound, self.outbound = driver.stream(), driver.stream(), driver.stream()
+        self.stream, self.inbound, self.outbound = (make() for make in 3 * [make_stream or driver.stream])
         try:
             self.scratch = driver.scratch(scratch_bytes, self.stream)
         except MemoryError as error:
             raise self._too_little(scratch_bytes) from error
+        self._random_state: Any = None
         self._starts: list[int] = []
         self._memories: list[Any] = []
         self._places: list[Place] = []
@@ -75,6 +86,12 @@ class CupyRegion:
             self.scratch.close()
             raise
         self.is_open = True
+
+    def random_state(self) -> Any:
+        """Return the device's own generator of CuPy's random numbers; its seed follows from the device's name."""
+        if self._random_state is None:
+            self._random_state = self.driver.random_state(crc32(self.device.encode()))
+        return self._random_state
 
     @property
     def taken_bytes(self) -> int:

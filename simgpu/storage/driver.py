@@ -127,5 +127,17 @@ class Driver(Protocol):
     def uninstall(self) -> None:
         """Have it allocate as before."""
 
+    def random_state(self, seed: int) -> Any:
+        """Return a new generator of random numbers."""
+
+    def route_random(self, current: Callable[[], Any]) -> None:
+        """Have the module draw random numbers from what `current` returns; from its own generator if that is None."""
+
+    def green_streams(self, sm_counts: Sequence[int]) -> list[Callable[[], Stream]]:
+        """Cut the card's multiprocessors into groups, and return what makes streams in each.
+
+        Raises ExecutionError where the card, its driver or an installed library does not allow it.
+        """
+
     def facts(self) -> dict[str, str]:
         """Return name of the card, and versions of driver, runtime and module."""

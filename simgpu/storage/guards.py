@@ -52,6 +52,7 @@ class Guards:
                         "outside"
                     ) from error
                 Guards._installer = self._driver
+                self._driver.route_random(_random_state)
             Guards._standing.append(self)
 
     def close(self) -> None:
@@ -149,3 +150,9 @@ def _out_of_scratch(region: CupyRegion, size_bytes: int) -> OutOfDeviceMemory:
         "use smaller operands, or give devices more: CupyStorage(scratch_bytes=...)",
         shortage,
     )
+
+
+def _random_state() -> Any:
+    """Return the random generator of the device that is entered; None outside of any."""
+    region = _inside.get()
+    return None if region is None else region.random_state()

@@ -15,6 +15,7 @@ SCRATCH_BYTES = 64 * MiB
 @pytest.fixture(scope="session")
 def card():
     """Return a function that makes storage on the card, with less scratch memory than usual."""
+
     def make(**options):
         return cupy_storage(**{"scratch_bytes": SCRATCH_BYTES, **options})
 

@@ -14,7 +14,14 @@ from simgpu.units import MiB
 from tests.gpu.array_api_examples import EXAMPLES, Example
 from tests.unit.kernels.operation_rows import ROWS
 
-TOLERANCES = {"float16": 4e-3, "bfloat16": 2e-2, "float32": 1e-4, "complex64": 1e-4, "float64": 1e-9, "complex128": 1e-9}
+TOLERANCES = {
+    "float16": 4e-3,
+    "bfloat16": 2e-2,
+    "float32": 1e-4,
+    "complex64": 1e-4,
+    "float64": 1e-9,
+    "complex128": 1e-9,
+}
 _BY_PRODUCT = {
     "linalg.eigh": lambda values, vectors: [values, (vectors * values[..., None, :]) @ _adjoint(vectors)],
     "linalg.eig": lambda values, vectors: [_ordered(values), (vectors * values[..., None, :]) @ np.linalg.inv(vectors)],

@@ -20,6 +20,7 @@ from tests.property.card_programs import CardProgram, card_steps
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
+
 def run(program_steps, devices, limit="4KiB", **options):
     """Run a program on lazy copies and return the card's log, and the bytes that its devices hold."""
     storage = host.host_storage(is_lazy=True, scratch_bytes=2**16, **options)

@@ -200,7 +200,8 @@ ROWS = {
         "uint32, float32, int64, uint64, float64, complex64, complex128, string, resource, variant"
     ),
     'sg.Cost("3")': (
-        "Cost(part_ps='3', parts=1, launch_ps=None) is no cost; part_ps must be an int of 0 or more, and parts one of 1 or more"
+        "Cost(part_ps='3', parts=1, launch_ps=None) is no cost; part_ps must be an int of 0 or more, and parts one of "
+        "1 or more"
     ),
     'sg.Roofline("t4")': "machine='t4' is not a Machine; make one: Machine('2 x t4')",
     'sg.MemoryPool("GPU:0", "3")': "GPU:0: a memory limit must be an int of 0 or more bytes, not '3'",
