@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from simgpu.errors import (
     AxisError,
+    CalibrationError,
     CardsError,
     DeadlockError,
     DeviceFailure,
@@ -24,6 +25,7 @@ from simgpu.errors import (
     DeviceNameError,
     DeviceScopeError,
     ExecutionError,
+    ExtrapolationWarning,
     GraphError,
     InvalidValue,
     MachineError,
@@ -56,7 +58,8 @@ if TYPE_CHECKING:
         record,
         set_default_runtime,
     )
-    from simgpu.costs import Cost, CostModel, Roofline
+    from simgpu.calibration import calibrate, read_calibration, write_calibration
+    from simgpu.costs import Calibration, Cost, CostModel, Measured, MoveCost, Roofline
     from simgpu.environment import visible_machine
     from simgpu.graph import Constant, Data, Graph, GraphBuilder, Normal, Operation, Tensor, TensorSpec, Uniform
     from simgpu.kernels import add_operation
@@ -104,6 +107,8 @@ __all__ = [
     "Array",
     "AxisError",
     "Bubble",
+    "Calibration",
+    "CalibrationError",
     "CardsError",
     "Constant",
     "Cost",
@@ -118,6 +123,7 @@ __all__ = [
     "DeviceSpec",
     "ExecutionError",
     "Explanation",
+    "ExtrapolationWarning",
     "Fails",
     "Flaky",
     "Function",
@@ -129,12 +135,14 @@ __all__ = [
     "LinkChange",
     "Machine",
     "MachineError",
+    "Measured",
     "MemoryPool",
     "MemoryShortage",
     "MemoryStatistics",
     "Metrics",
     "MissingDependency",
     "ModelFileError",
+    "MoveCost",
     "NoEffectWarning",
     "Normal",
     "Operation",
@@ -166,6 +174,7 @@ __all__ = [
     "__version__",
     "add_operation",
     "bubble",
+    "calibrate",
     "chrome_trace",
     "compare",
     "config",
@@ -187,6 +196,7 @@ __all__ = [
     "pipeline",
     "place",
     "queue_lengths",
+    "read_calibration",
     "read_onnx",
     "read_partitioning",
     "read_pipedream",
@@ -201,6 +211,7 @@ __all__ = [
     "slack_ps",
     "time_breakdown",
     "visible_machine",
+    "write_calibration",
     "write_chrome_trace",
 ]
 
@@ -208,7 +219,8 @@ _HOMES = {
     "simgpu": "config debugging",
     "simgpu.arrays": "Array Function Recording Runtime Variable constant current_runtime default_runtime device "
     "function record set_default_runtime",
-    "simgpu.costs": "Cost CostModel Roofline",
+    "simgpu.calibration": "calibrate read_calibration write_calibration",
+    "simgpu.costs": "Calibration Cost CostModel Measured MoveCost Roofline",
     "simgpu.environment": "visible_machine",
     "simgpu.graph": "Constant Data Graph GraphBuilder Normal Operation Tensor TensorSpec Uniform",
     "simgpu.kernels": "add_operation",

@@ -144,6 +144,24 @@ def place(
 
 
 @app.command()
+def calibrate(
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")] = (
+        "calibration.json"
+    ),
+    device: Annotated[
+        str | None, typer.Option(help="What to measure: gpu, or cpu; default: the GPU if there is one.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure roughly, in seconds instead of minutes.")] = False,
+    budget: Annotated[float | None, typer.Option(metavar="SECONDS", help="The time it may take.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sizes that are drawn.")] = 0,
+) -> None:
+    """Measure the device of this computer: operations, copies, launches; predictions can then stand on that."""
+    from simgpu.cli.calibration import calibrate_device
+
+    calibrate_device(output, device, quick=quick, budget_s=budget, seed=seed)
+
+
+@app.command()
 def machines(
     name: Annotated[
         str | None, typer.Argument(help="A part, a box, or a machine such as '2 x t4'; without it, all parts.")

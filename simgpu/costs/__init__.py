@@ -2,7 +2,30 @@
 
 from simgpu.costs.cost import Cost, CostModel, MoveCost
 from simgpu.costs.given import Given
+from simgpu.costs.measured import Measured
+from simgpu.costs.measured_records import (
+    Calibration,
+    ContentionSample,
+    CopySample,
+    DeviceFacts,
+    OperationSample,
+    Overheads,
+)
 from simgpu.costs.roofline import Roofline
 from simgpu.costs.timed import Timed
 
-__all__ = ["Cost", "CostModel", "Given", "MoveCost", "Roofline", "Timed"]
+__all__ = [
+    "Calibration",
+    "ContentionSample",
+    "CopySample",
+    "Cost",
+    "CostModel",
+    "DeviceFacts",
+    "Given",
+    "Measured",
+    "MoveCost",
+    "OperationSample",
+    "Overheads",
+    "Roofline",
+    "Timed",
+]

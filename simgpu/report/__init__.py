@@ -1,5 +1,6 @@
 """Traces and results for people and programs: tables, JSON, Chrome traces."""
 
+from simgpu.report.calibration_report import calibration_report
 from simgpu.report.catalog import catalog_tables, describe_box, describe_part
 from simgpu.report.json_result import placement_json, result_json
 from simgpu.report.machine_report import describe_machine
@@ -11,6 +12,7 @@ from simgpu.report.trace_file import read_trace, read_traces
 
 __all__ = [
     "Part",
+    "calibration_report",
     "cards_json",
     "cards_report",
     "catalog_tables",

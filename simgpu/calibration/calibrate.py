@@ -1,0 +1,213 @@
+"""Calibrate a device: run the plan within its time, and put what was measured together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+
+from simgpu.calibration.bench import Bench
+from simgpu.calibration.case import Case, case
+from simgpu.calibration.copies import open_copies
+from simgpu.calibration.facts import device_facts, free_host_bytes
+from simgpu.calibration.overheads import overheads
+from simgpu.calibration.plan import Plan, default_plan
+from simgpu.calibration.siblings import contention
+from simgpu.costs import Calibration, ContentionSample, CopySample, OperationSample, Overheads
+from simgpu.errors import CalibrationError, InvalidValue, SimgpuError, check_type
+from simgpu.kernels import rule
+from simgpu.storage import Storage, storage_named
+from simgpu.units import PS_PER_S, MiB
+
+OnProgress = Callable[[str, int, int], None]
+"""(what is measured, how many are done, how many in all)"""
+_SMALLEST_REGION_BYTES = 16 * MiB
+_SHARE_OF_ONE = 0.005
+"""What alone would take more than this part of the time is left out."""
+_ROUNDS = 4
+"""How often a case is run at least: once to warm up, and three times measured."""
+_PROBES = (case("MatMul", (512, 512), (512, 512)), case("Add", (2**20,), (2**20,)))
+_TRIVIAL = case("Relu", (1,))
+
+
+def calibrate(
+    storage: str | Storage = "numpy",
+    *,
+    quick: bool = False,
+    budget_s: float | None = None,
+    seed: int = 0,
+    plan: Plan | None = None,
+    on_progress: OnProgress | None = None,
+) -> Calibration:
+    """Measure the device behind a storage: operations, copies, siblings, and what `execute` takes of the host.
+
+    Takes `budget_s` seconds at most: by default 165, and 15 if `quick`; what does not fit is left out, from the end of
+    the plan. An operation that fails is kept with its reason. Raises InvalidValue for storage that holds no bytes.
+    """
+    check_type(plan, Plan | None, "plan", "a Plan; give what `default_plan` returns")
+    store = storage_named(storage)
+    if store.name == "shape":
+        raise InvalidValue("storage 'shape' computes nothing, so there is nothing to measure; calibrate 'numpy'")
+    found = default_plan(quick=quick, budget_s=budget_s, seed=seed) if plan is None else plan
+    return _Run(store, found, on_progress or (lambda stage, done, total: None)).calibration()
+
+
+class _Run:
+    """One calibration under way."""
+
+    def __init__(self, storage: Storage, plan: Plan, on_progress: OnProgress) -> None:
+        self._storage = storage
+        self._plan = plan
+        self._on_progress = on_progress
+        self._end = monotonic() + plan.budget_s
+        self._memory_bytes = min(plan.region_bytes, max(_SMALLEST_REGION_BYTES, free_host_bytes() // 4))
+
+    def calibration(self) -> Calibration:
+        """Measure everything, what the others need first."""
+        facts = device_facts(self._storage, free_host_bytes())
+        copies = self._copies()
+        siblings = self._contention()
+        with _Benches(self._storage, self._memory_bytes) as benches:
+            trivial = benches.of("GPU").sample(_TRIVIAL)
+            overhead = self._overheads(trivial, copies)
+            samples = self._operations(benches)
+        good = [sample for sample in samples if not sample.failed]
+        return Calibration(
+            device=facts,
+            overheads=overhead,
+            memory_bandwidth_bytes_per_s=_bandwidth(good),
+            peak_flop_per_s=_peaks(good),
+            operations=samples,
+            copies=copies,
+            contention=siblings,
+        )
+
+    def _left_s(self) -> float:
+        return self._end - monotonic()
+
+    def _copies(self) -> list[CopySample]:
+        """Measure copies within an eighth of the time, small ones first."""
+        limit = self._left_s() * 7 / 8
+        sizes = [size for size in self._plan.copy_sizes if size <= self._memory_bytes // 2]
+        copies = open_copies(self._storage, max(sizes, default=1))
+        found: list[CopySample] = []
+        try:
+            for sample in copies.samples(sizes):
+                found.append(sample)
+                self._on_progress("copies", len(found), 6 * len(sizes))
+                if self._left_s() < limit:
+                    break
+        finally:
+            copies.close()
+        return found
+
+    def _contention(self) -> list[ContentionSample]:
+        """Measure siblings within an eighth of the time."""
+        limit, found = self._left_s() * 7 / 8, list[ContentionSample]()
+        if not self._plan.contention:
+            return found
+        for sample in contention(self._storage, self._plan.contention, self._plan.siblings):
+            found.append(sample)
+            self._on_progress("siblings", len(found), len(self._plan.contention) * len(self._plan.siblings))
+            if self._left_s() < limit:
+                break
+        return found
+
+    def _overheads(self, trivial: OperationSample, copies: Sequence[CopySample]) -> Overheads:
+        self._on_progress("overheads", 0, 1)
+        small = next((copy for copy in copies if copy.way == "d2d"), None)
+        if self._storage.is_asynchronous:
+            compute_ps, copy_ps = trivial.host_ps, small.host_ps if small else 0
+        else:
+            compute_ps, copy_ps = trivial.device_ps, small.time_ps if small else 0
+        return overheads(self._storage, self._plan.chains, compute_ps, copy_ps)
+
+    def _operations(self, benches: _Benches) -> list[OperationSample]:
+        flop_per_s, bytes_per_s = (_rate(benches.of("GPU").sample(probe)) for probe in _PROBES)
+        cases, samples = self._plan.operations, list[OperationSample]()
+        for number, found in enumerate(cases):
+            if self._left_s() <= 0:
+                break
+            work = _work(found)
+            seconds = max(work[0] / flop_per_s, work[1] / bytes_per_s)
+            if seconds * _ROUNDS <= self._plan.budget_s * _SHARE_OF_ONE:
+                samples.append(benches.of(found.kind).sample(found))
+            self._on_progress("operations", number + 1, len(cases))
+        return samples
+
+
+class _Benches:
+    """The devices that operations are measured on, each opened when it is first asked for."""
+
+    def __init__(self, storage: Storage, memory_bytes: int) -> None:
+        self._storage = storage
+        self._memory_bytes = memory_bytes
+        self._open: dict[str, Bench] = {}
+
+    def __enter__(self) -> _Benches:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bench in self._open.values():
+            bench.close()
+
+    def of(self, kind: str) -> Bench:
+        """Return the device of a kind. Where nothing is asynchronous, all are the same."""
+        kind = kind if self._storage.is_asynchronous else "GPU"
+        if kind not in self._open:
+            self._open[kind] = self._opened(kind)
+        return self._open[kind]
+
+    def _opened(self, kind: str) -> Bench:
+        """Open a device with as much memory as can be had."""
+        size = self._memory_bytes if kind == "GPU" else min(self._memory_bytes, 256 * MiB)
+        while True:
+            try:
+                return Bench(self._storage, size, kind)
+            except (SimgpuError, MemoryError) as error:
+                if size <= _SMALLEST_REGION_BYTES:
+                    raise CalibrationError(f"no device of {size} B can be opened: {error}; free memory") from error
+                size //= 2
+
+
+def _work(found: Case) -> tuple[int, int]:
+    """Return FLOP and bytes of a case; nothing for one that will be refused."""
+    try:
+        work = found.work
+    except SimgpuError:
+        return 0, 0
+    return work.flop, work.bytes
+
+
+def _rate(sample: OperationSample) -> float:
+    """Return FLOP/s of a product, or bytes/s of anything else. Of a probe that failed, none that leaves out a case."""
+    if sample.failed:
+        return float("inf")
+    work = rule(sample.type).work(sample.inputs, sample.outputs, sample.attributes)
+    amount = work.flop if sample.type == "MatMul" else work.bytes
+    return max(1.0, amount * PS_PER_S / max(1, sample.device_ps))
+
+
+def _bandwidth(samples: Sequence[OperationSample]) -> int:
+    """Return the rate of the fastest operation among those that move the most: caches count for less there."""
+    moved = [(_moved(sample), sample.device_ps) for sample in samples if sample.kind == "GPU" and sample.type == "Add"]
+    largest = max((size for size, _ in moved), default=0)
+    rates = [size * PS_PER_S // max(1, time) for size, time in moved if 2 * size >= largest]
+    return max(rates, default=1)
+
+
+def _moved(sample: OperationSample) -> int:
+    return rule(sample.type).work(sample.inputs, sample.outputs, sample.attributes).bytes
+
+
+def _peaks(samples: Sequence[OperationSample]) -> dict[str, int]:
+    """Return the FLOP/s of the fastest product of each dtype. Without one of float32, that of all others stands in."""
+    peaks: dict[str, int] = {}
+    for sample in _products(samples):
+        dtype = sample.inputs[0].dtype
+        flop = rule(sample.type).work(sample.inputs, sample.outputs, sample.attributes).flop
+        peaks[dtype] = max(peaks.get(dtype, 1), flop * PS_PER_S // max(1, sample.device_ps))
+    return peaks if "float32" in peaks else {"float32": max(peaks.values(), default=1), **peaks}
+
+
+def _products(samples: Sequence[OperationSample]) -> Iterator[OperationSample]:
+    return (sample for sample in samples if sample.kind == "GPU" and sample.type in ("MatMul", "Gemm"))

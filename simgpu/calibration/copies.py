@@ -1,0 +1,127 @@
+"""Measuring copies: of one size after the other, each way that a tensor can go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median_low
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from simgpu.calibration.case import case
+from simgpu.costs.measured_records import WAYS, CopySample, spread
+from simgpu.errors import SimgpuError
+from simgpu.graph import TensorSpec
+from simgpu.kernels import rule
+from simgpu.storage import Region, Storage
+from simgpu.units import PS_PER_MS, PS_PER_NS, PS_PER_S
+
+_PAIRS = 4
+_FEWEST, _MOST = 3, 50
+_ENOUGH_PS, _LONG_PS = 3 * PS_PER_MS, PS_PER_S // 4
+
+
+class Copies:
+    """Two GPU regions and two CPU regions of a storage, of one size, between which copies go."""
+
+    def __init__(self, storage: Storage, limit_bytes: int) -> None:
+        self._storage = storage
+        self._gpus = [storage.open(limit_bytes, "GPU") for _ in range(2)]
+        self._cpus = [storage.open(limit_bytes, "CPU") for _ in range(2)]
+
+    def close(self) -> None:
+        """Give the memory back."""
+        for region in (*self._gpus, *self._cpus):
+            region.close()
+
+    def samples(self, sizes: Sequence[int]) -> Iterator[CopySample]:
+        """Yield every way for each size, the sizes in order."""
+        for size in sizes:
+            for way in WAYS:
+                yield self._sample(way, size)
+
+    def _sample(self, way: str, size: int) -> CopySample:
+        if way == "d2d" and self._storage.is_asynchronous:
+            hosts, times = self._ping_pong(size)
+        else:
+            run, region = self._run(way, size)
+            hosts, times = self._timed(run, region)
+        return CopySample(way, size, median_low(hosts), median_low(times), spread(times), len(times))
+
+    def _run(self, way: str, size: int) -> tuple[Callable[[], Any], Region]:
+        """Return what makes a copy, and the region that is done when it is done."""
+        spec = TensorSpec((size,), "uint8")
+        gpu, other = (region.arrays(spec)(0) for region in self._gpus)
+        cpu, second = (region.arrays(spec)(0) for region in self._cpus)
+        storage, value = self._storage, np.ones(size if "pageable" in way else 1, np.uint8)
+        runs: dict[str, Callable[[], Any]] = {
+            "h2d-pinned": lambda: storage.copy(cpu, gpu),
+            "h2d-pageable": lambda: storage.write(gpu, value),
+            "d2h": lambda: storage.copy(gpu, cpu),
+            "d2h-pageable": lambda: storage.read(gpu),
+            "d2d": lambda: storage.copy(gpu, other),
+            "host": lambda: storage.copy(cpu, second),
+        }
+        return runs[way], self._gpus[1 if way == "d2d" else 0]
+
+    def _timed(self, run: Callable[[], Any], region: Region) -> tuple[list[int], list[int]]:
+        """Return host times and whole times. What takes the host more than half of the time returns when it is done."""
+        run()
+        region.finish()
+        hosts: list[int] = []
+        times: list[int] = []
+        while len(times) < _MOST and (len(times) < _FEWEST or sum(times) < _ENOUGH_PS):
+            start = perf_counter_ns()
+            run()
+            returned = perf_counter_ns()
+            region.finish()
+            times.append((perf_counter_ns() - start) * PS_PER_NS)
+            hosts.append((returned - start) * PS_PER_NS)
+            if times[-1] > _LONG_PS:
+                break
+        is_blocking = not self._storage.is_asynchronous or 2 * median_low(hosts) > median_low(times)
+        return [0] if is_blocking else hosts, times
+
+    def _ping_pong(self, size: int) -> tuple[list[int], list[int]]:
+        """Return host and device times of copies to and fro, between marks of the first device, which reads the last.
+
+        The first device is held while they are launched.
+        """
+        storage, (first, second) = self._storage, self._gpus
+        spec = TensorSpec((size,), "uint8")
+        a, b = first.arrays(spec)(0), second.arrays(spec)(0)
+        read = self._reader(first, a)
+        hosts: list[int] = []
+        times: list[int] = []
+        for _ in range(_FEWEST + 1):
+            first.hold()
+            before = first.mark()
+            start = perf_counter_ns()
+            for _ in range(_PAIRS):
+                storage.copy(a, b)
+                storage.copy(b, a)
+            hosts.append((perf_counter_ns() - start) * PS_PER_NS // (2 * _PAIRS))
+            read()
+            after = first.mark()
+            first.finish()
+            times.append(storage.between_ps(before, after) // (2 * _PAIRS))
+        return hosts[1:], times[1:]
+
+    def _reader(self, region: Region, array: Any) -> Callable[[], None]:
+        """Return what makes the device read a byte of an array, so that it waits for what arrives there."""
+        found = case("Identity", (1,), dtype="uint8")
+        target = region.arrays(found.outputs[0])(max(0, (array.nbytes + 511) // 512 * 512))
+        source = self._storage.view(array, lambda bytes: bytes[:1])[0]
+        return lambda: self._storage.compute(rule("Identity"), [source], [target], {})
+
+
+def open_copies(storage: Storage, largest_bytes: int) -> Copies:
+    """Return regions for copies of up to a size, or of as much less as this computer can hold."""
+    while True:
+        try:
+            return Copies(storage, largest_bytes + 4096)
+        except (SimgpuError, MemoryError):
+            if largest_bytes < 2**20:
+                raise
+            largest_bytes //= 4

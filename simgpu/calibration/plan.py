@@ -1,0 +1,111 @@
+"""The plan of a calibration: what is measured, in the order in which it is worth its time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from simgpu.calibration.case import Case, case
+from simgpu.calibration.plan_elements import (
+    array_api_cases,
+    element_cases,
+    moving_cases,
+    pooling_cases,
+    shape_of,
+    summing_cases,
+)
+from simgpu.calibration.plan_products import convolution_cases, product_cases
+from simgpu.graph import TensorSpec
+from simgpu.units import GiB, MiB
+
+QUICK_BUDGET_S, FULL_BUDGET_S = 15.0, 165.0
+_OFTEN = {"Conv": 10, "MatMul": 8, "Gemm": 4, "Add": 2, "MaxPool": 2, "Concat": 2}
+"""How many cases of a type come for each one of others."""
+_COPY_SIZES = (1, *(2**exponent for exponent in range(8, 31, 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured within a hard limit of `budget_s` seconds.
+
+    `operations` are measured in order until the time is up. `chains` are the lengths of the two chains of trivial
+    operations that tell what `execute` takes for each task. `region_bytes` is the most memory that is asked for on each
+    device.
+    """
+
+    operations: Sequence[Case]
+    copy_sizes: Sequence[int] = _COPY_SIZES
+    contention: Sequence[Case] = ()
+    siblings: Sequence[int] = (2, 4)
+    chains: tuple[int, int] = (20, 120)
+    budget_s: float = FULL_BUDGET_S
+    region_bytes: int = 4 * GiB
+
+
+def default_plan(*, quick: bool = False, budget_s: float | None = None, seed: int = 0) -> Plan:
+    """Return the plan for a whole device, or with `quick` a rough one. The seed draws sizes and shuffles each tier."""
+    plan = Plan(
+        operations=ordered(all_cases(seed), seed),
+        contention=(
+            case("MatMul", (1024, 1024), (1024, 1024)),
+            case("Add", shape_of(21), shape_of(21)),
+            case("Relu", shape_of(12)),
+        ),
+        budget_s=FULL_BUDGET_S if budget_s is None else budget_s,
+    )
+    if not quick:
+        return plan
+    sizes = tuple(size for size in _COPY_SIZES if size <= 64 * MiB)
+    budget_s = QUICK_BUDGET_S if budget_s is None else budget_s
+    return replace(plan, budget_s=budget_s, copy_sizes=sizes, chains=(10, 40), region_bytes=GiB)
+
+
+def all_cases(seed: int) -> list[Case]:
+    """Return every case, in no order that matters."""
+    products, convolutions = (np.random.default_rng([seed, number]) for number in range(2))
+    cases = chain(
+        element_cases(),
+        moving_cases(),
+        summing_cases(),
+        pooling_cases(),
+        array_api_cases(),
+        product_cases(products),
+        convolution_cases(convolutions),
+        _on_the_host(),
+    )
+    return list(cases)
+
+
+def _on_the_host() -> Iterable[Case]:
+    """Yield what is left to the CPU when an operation on integers has no kernel on a GPU."""
+    for dtype in ("int64", "int32", "float32"):
+        for exponent in (0, 6, 12, 18):
+            shape = shape_of(exponent)
+            yield replace(case("Add", shape, shape, dtype=dtype), tier=1, kind="CPU")
+            yield replace(case("Mul", shape, shape, dtype=dtype), tier=2, kind="CPU")
+            yield replace(case("Identity", shape, dtype=dtype), tier=1, kind="CPU")
+            yield replace(case("Concat", shape, shape, dtype=dtype, axis=0), tier=2, kind="CPU")
+    for exponent in (0, 6, 12, 18):
+        spec = TensorSpec(shape_of(exponent), "int64")
+        yield Case("Cast", (spec,), {"dtype": "float32"}, 2, "CPU")
+        yield Case("Shape", (spec,), {}, 2, "CPU")
+
+
+def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
+    """Return cases by tier, and in each tier so that any beginning of it has some of every type.
+
+    Which come first of a type is drawn from the seed. Types that have more to tell come more often.
+    """
+    listed = list(cases)
+    draws = np.random.default_rng([seed, 2]).permutation(len(listed))
+    shuffled = [listed[number] for number in draws]
+    seen: Counter[tuple[int, str]] = Counter()
+    rounds: list[tuple[int, float]] = []
+    for found in shuffled:
+        rounds.append((found.tier, seen[found.tier, found.type] / _OFTEN.get(found.type, 1)))
+        seen[found.tier, found.type] += 1
+    return tuple(shuffled[number] for number in sorted(range(len(listed)), key=rounds.__getitem__))

@@ -1,0 +1,80 @@
+"""The machine of a calibration: one card with the measured figures, beside the CPU of a generic host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from simgpu.machine import DeviceModel, LinkSpec, Machine
+from simgpu.units import PS_PER_S
+
+if TYPE_CHECKING:
+    from simgpu.costs.measured_records import Calibration
+
+_HOST_WAYS = ("h2d-pinned", "h2d-pageable", "d2h", "d2h-pageable")
+
+
+def measured_machine(calibration: Calibration, limits: Sequence[int | str]) -> Machine:
+    """Return a machine with one card cut into these limits.
+
+    The link to the host is as fast as the fastest large copy, with the latency of the quickest small one.
+    """
+    base = Machine({"gpus": f"1 x {calibration.device.memory_bytes}B"}).inventory
+    models = {"GPU": _card, "CPU": _cpu}
+    devices = tuple(
+        replace(device, model=models[device.kind](calibration, device.model)) for device in base.physical_devices
+    )
+    hosts = tuple(
+        replace(host, inter_op_threads=calibration.device.cores, intra_op_threads=calibration.device.cores)
+        for host in base.hosts
+    )
+    links = tuple(_link(calibration, link) for link in base.links)
+    whole = replace(base, physical_devices=devices, hosts=hosts, links=links)
+    return Machine.from_inventory(whole).split({"GPU:0": list(limits)})
+
+
+def _card(calibration: Calibration, model: DeviceModel) -> DeviceModel:
+    facts = calibration.device
+    launches = [sample.host_ps for sample in calibration.good if sample.kind == "GPU"]
+    return replace(
+        model,
+        name=facts.name,
+        title=f"{facts.name}, calibrated on {facts.date}",
+        memory_bandwidth_bytes_per_s=_bandwidth(calibration),
+        peak_flop_per_s=dict(calibration.peak_flop_per_s) or model.peak_flop_per_s,
+        launch_overhead_ps=calibration.overheads.compute_ps + min(launches, default=0),
+        source=f"measured on {facts.storage} storage, driver {facts.driver or 'unknown'}",
+    )
+
+
+def _cpu(calibration: Calibration, model: DeviceModel) -> DeviceModel:
+    """Return the model of the CPU. Where the card is the CPU itself, it has the figures measured on it."""
+    figures = replace(model, cores=calibration.device.cores)
+    if calibration.device.is_asynchronous:
+        return figures
+    peaks = dict(calibration.peak_flop_per_s) or model.peak_flop_per_s
+    return replace(figures, memory_bandwidth_bytes_per_s=_bandwidth(calibration), peak_flop_per_s=peaks)
+
+
+def _bandwidth(calibration: Calibration) -> int:
+    """Return the bandwidth of memory: of operations, or of copies from one sibling to another if that is more."""
+    copied = max((2 * rate for rate in _rates(calibration, ("d2d",))), default=0)
+    return max(1, calibration.memory_bandwidth_bytes_per_s, copied)
+
+
+def _link(calibration: Calibration, link: LinkSpec) -> LinkSpec:
+    rates = _rates(calibration, _HOST_WAYS)
+    if not rates:
+        return link
+    smallest = min(sample.size_bytes for way in _HOST_WAYS for sample in calibration.copies_of(way))
+    quick = [s.time_ps for way in _HOST_WAYS for s in calibration.copies_of(way) if s.size_bytes == smallest]
+    return replace(link, bandwidth_bytes_per_s=max(rates), latency_ps=min(quick))
+
+
+def _rates(calibration: Calibration, ways: Sequence[str]) -> list[int]:
+    return [
+        max(1, sample.size_bytes * PS_PER_S // max(1, sample.time_ps))
+        for way in ways
+        for sample in calibration.copies_of(way)
+    ]

@@ -1,0 +1,127 @@
+"""Interpolation between samples: a law that is linear in physical terms, and what is left, from the samples nearby.
+
+time = (w1 * t1 + w2 * t2 + ...) * exp(residual)
+
+The terms are stated for each operation: kernels launched, bytes moved, time of the matrix products inside. The weights
+are never negative, and make the sum of squared relative errors least. The residual is a function of the operation's
+place (logarithms of its sizes): linear between neighbours where there is one coordinate, else by kriging with the
+covariance exp(-d) (C. E. Rasmussen, C. K. I. Williams: Gaussian Processes for Machine Learning, 2006, algorithm 2.1), d
+being the distance with each coordinate divided by its length. Lengths are those with the least error of predicting
+each sample from the others (equation 5.12 there). At a sample, the result is the sample.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+LENGTHS = (1.0, 3.0, 10.0, 30.0)
+"""Lengths tried for each coordinate, in factors of two of what it measures."""
+_NUGGET = 1e-6
+
+
+class Prediction(NamedTuple):
+    """A time, and how far it is from what was measured.
+
+    `beyond` is how far the place lies outside the sampled range, `nearest` the distance to the nearest sample; both are
+    logarithms to the base of 2, of the coordinate that differs most. `error` is the typical relative error of
+    predicting a sample from the others.
+    """
+
+    time: float
+    beyond: float
+    nearest: float
+    error: float
+
+
+class Surface:
+    """What samples of one kind of operation say: `terms`, `places` and `times` have a row for each sample."""
+
+    def __init__(self, terms: Floats, places: Floats, times: Floats) -> None:
+        times = np.maximum(times, 1.0)
+        self.weights = least_relative_squares(terms, times)
+        self._places, where = np.unique(places, axis=0, return_inverse=True)
+        residuals = np.log(times / self._law(terms))
+        count = np.bincount(where.ravel())
+        self._residuals = np.bincount(where.ravel(), residuals) / count
+        self._mean = float(np.median(self._residuals))
+        self._fit(self._residuals - self._mean)
+
+    def predict(self, terms: Floats, place: Floats) -> Prediction:
+        """Return the time at a place. Beyond the sampled range, the residual is that of the border."""
+        low, high = self._places.min(axis=0), self._places.max(axis=0)
+        inside = np.clip(place, low, high)
+        apart = np.abs(self._places - place).max(axis=1)
+        bound = np.clip(self._residual(inside), self._residuals.min() - 0.1, self._residuals.max() + 0.1)
+        law = float(self._law(terms[None, :])[0])
+        time = law * float(np.exp(bound))
+        return Prediction(time, float(np.abs(place - inside).max(initial=0.0)), float(apart.min()), self.error)
+
+    def _law(self, terms: Floats) -> Floats:
+        law: Floats = terms @ self.weights
+        return np.maximum(law, 1.0)
+
+    def _fit(self, rest: Floats) -> None:
+        count, dims = self._places.shape
+        self._lengths = np.full(dims, 10.0)
+        if dims == 1 or count < 3:
+            self._factors = rest
+            self.error = _neighbour_error(self._places, rest) if dims == 1 else 0.0
+            return
+        best = np.inf
+        for _ in range(2):
+            for axis in range(dims):
+                for length in LENGTHS:
+                    tried = self._lengths.copy()
+                    tried[axis] = length
+                    error, factors = _left_out(self._places / tried, rest)
+                    if error < best - 1e-12:
+                        best, self._lengths, self._factors = error, tried, factors
+        self.error = best
+
+    def _residual(self, place: Floats) -> float:
+        count, dims = self._places.shape
+        if dims == 1:
+            return self._mean + float(np.interp(place[0], self._places[:, 0], self._factors))
+        if count < 3:
+            return self._mean + float(self._factors[np.abs(self._places - place).sum(axis=1).argmin()])
+        apart = np.sqrt((((self._places - place) / self._lengths) ** 2).sum(axis=1))
+        return self._mean + float(np.exp(-apart) @ self._factors)
+
+
+def least_relative_squares(terms: Floats, times: Floats) -> Floats:
+    """Return weights of 0 or more for which `terms @ weights` has the least squared errors, relative to the times.
+
+    By leaving out the term with the most negative weight until none is negative.
+    """
+    scaled = terms / times[:, None]
+    used = [column for column in range(terms.shape[1]) if scaled[:, column].any()]
+    weights = np.zeros(terms.shape[1])
+    while used:
+        scale = np.abs(scaled[:, used]).max(axis=0)
+        solved = np.linalg.lstsq(scaled[:, used] / scale, np.ones(len(times)), rcond=None)[0]
+        if solved.min() >= 0:
+            weights[used] = solved / scale
+            break
+        used.pop(int(solved.argmin()))
+    return weights
+
+
+def _left_out(places: Floats, rest: Floats) -> tuple[float, Floats]:
+    """Return the typical error of predicting each sample from the others, and the factors of the samples."""
+    apart = np.sqrt(((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=2))
+    inverse = np.linalg.inv(np.exp(-apart) + _NUGGET * np.eye(len(rest)))
+    factors = inverse @ rest
+    return float(np.mean(np.abs(factors / np.diag(inverse)))), factors
+
+
+def _neighbour_error(places: Floats, rest: Floats) -> float:
+    """Return the typical error of predicting each sample from its two neighbours."""
+    x = places[:, 0]
+    if len(x) < 3:
+        return 0.0
+    share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
+    return float(np.mean(np.abs(rest[:-2] + share * (rest[2:] - rest[:-2]) - rest[1:-1])))

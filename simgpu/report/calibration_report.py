@@ -1,0 +1,72 @@
+"""A calibration for people: the device, its figures, its copies, and which operations were measured."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rich.table import Table
+
+from simgpu.costs import Calibration, OperationSample
+from simgpu.costs.measured_records import WAYS, median
+from simgpu.report.tables import Part, table
+from simgpu.units import PS_PER_S, short_duration, short_flops, short_rate, short_size
+
+
+def calibration_report(found: Calibration) -> list[Part]:
+    """Return lines and tables about a calibration."""
+    device = found.device
+    versions = ", ".join(f"{name} {version}" for name, version in device.versions.items())
+    driver = f", driver {device.driver}" if device.driver else ""
+    peaks = ", ".join(f"{dtype} {short_flops(peak)}" for dtype, peak in found.peak_flop_per_s.items())
+    slowdowns = {count: found.slowdown(count) for count in sorted({sample.siblings for sample in found.contention})}
+    parts: list[Part] = [
+        f"{device.name} ({device.storage} storage{driver}; {versions}), {device.date}",
+        f"Memory: {short_rate(found.memory_bandwidth_bytes_per_s)}; products: {peaks}.",
+        f"Of the host for each task: {short_duration(found.overheads.compute_ps)} for an operation, "
+        f"{short_duration(found.overheads.transfer_ps)} for a transfer.",
+    ]
+    if slowdowns:
+        shared = ", ".join(f"{slowdown:.2f} times with {count}" for count, slowdown in slowdowns.items())
+        parts.append(f"Siblings at work at once take longer: {shared}.")
+    parts += ["", "Copies", _copies(found), "", "Operations", _operations(found)]
+    failed = [sample for sample in found.operations if sample.failed]
+    return [*parts, *_failures(failed)]
+
+
+def _copies(found: Calibration) -> Table:
+    rows = []
+    for way in WAYS:
+        samples = found.copies_of(way)
+        if samples:
+            small, large = samples[0], samples[-1]
+            rate = large.size_bytes * PS_PER_S // max(1, large.time_ps)
+            least = short_duration(small.time_ps)
+            rows.append((way, str(len(samples)), least, short_size(large.size_bytes), short_rate(rate)))
+    columns = ("Way", "Sizes", "Smallest takes", "Largest", "at")
+    return table(columns, rows, right=columns[1:])
+
+
+def _operations(found: Calibration) -> Table:
+    groups: defaultdict[tuple[str, str], list[OperationSample]] = defaultdict(list)
+    for sample in found.good:
+        groups[sample.kind, sample.type].append(sample)
+    rows = [
+        (
+            type,
+            kind,
+            str(len(samples)),
+            short_duration(median(sample.host_ps for sample in samples)),
+            short_duration(min(sample.device_ps for sample in samples)),
+            short_duration(max(sample.device_ps for sample in samples)),
+        )
+        for (kind, type), samples in sorted(groups.items())
+    ]
+    columns = ("Type", "On", "Samples", "Host, median", "Device, least", "Device, most")
+    return table(columns, rows, right=columns[2:])
+
+
+def _failures(failed: list[OperationSample]) -> list[Part]:
+    if not failed:
+        return []
+    types = sorted({sample.type for sample in failed})
+    return [f"{len(failed)} samples failed, of {', '.join(types)}; the first: {failed[0]}: {failed[0].failed}"]
