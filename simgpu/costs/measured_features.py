@@ -12,7 +12,7 @@ They follow from shapes, dtypes and attributes, by formulas that mirror the arra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from simgpu.costs.measured_shape import Features, Product, first_dtype, log2, total
@@ -47,10 +47,26 @@ def features(type: str, inputs: Specs, outputs: Specs, attributes: Attributes) -
 def _elements(family: str, inputs: Specs, outputs: Specs) -> Features:
     """Return the features of anything that passes once over its bytes; inputs that are stretched go another path."""
     shape = outputs[0].shape if outputs else ()
-    is_stretched = any(spec.shape != shape for spec in inputs)
-    moved = total(inputs) + total(outputs)
-    path = "stretched" if is_stretched else ""
-    return Features(family, path, first_dtype(inputs, outputs), (1.0,), (1.0, moved), (log2(moved),))
+    is_stretched = family != "Identity" and any(spec.shape != shape for spec in inputs)
+    moved, dtype = total(inputs) + total(outputs), first_dtype(inputs, outputs)
+    if not is_stretched:
+        return Features(family, "", dtype, (1.0,), (1.0, moved), (log2(moved),))
+    place = (log2(moved), log2(_run([spec.shape for spec in inputs], shape)))
+    return Features(family, "stretched", dtype, (1.0,), (1.0, moved), place)
+
+
+def _run(shapes: Sequence[tuple[int, ...]], result: tuple[int, ...]) -> int:
+    """Return how many elements, in the order of memory, come one after the other until another input stretches."""
+    rank, run, before = len(result), 1, None
+    aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    for axis in reversed(range(rank)):
+        if result[axis] == 1:
+            continue
+        stretched = [len(shape) == rank and shape[axis] == 1 for shape in aligned]
+        if before not in (None, stretched):
+            break
+        run, before = run * result[axis], stretched
+    return run
 
 
 def _matmul(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
@@ -181,7 +197,8 @@ def _softmax(family: str) -> Describe:
 
 def _normalised_batch(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
     moved = 4 * outputs[0].nbytes
-    return Features("BatchNormalization", "", inputs[0].dtype, (1.0,), (1.0, moved), (log2(moved),))
+    place = (log2(moved), log2(math.prod(inputs[0].shape[2:])))
+    return Features("BatchNormalization", "", inputs[0].dtype, (1.0,), (1.0, moved), place)
 
 
 def _normalised_channels(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
