@@ -91,7 +91,7 @@ class Copies:
         storage, (first, second) = self._storage, self._gpus
         spec = TensorSpec((size,), "uint8")
         a, b = first.arrays(spec)(0), second.arrays(spec)(0)
-        read = self._reader(first, a)
+        read = self._reader(first, a, size)
         hosts: list[int] = []
         times: list[int] = []
         for _ in range(_FEWEST + 1):
@@ -108,10 +108,10 @@ class Copies:
             times.append(storage.between_ps(before, after) // (2 * _PAIRS))
         return hosts[1:], times[1:]
 
-    def _reader(self, region: Region, array: Any) -> Callable[[], None]:
+    def _reader(self, region: Region, array: Any, size: int) -> Callable[[], None]:
         """Return what makes the device read a byte of an array, so that it waits for what arrives there."""
         found = case("Identity", (1,), dtype="uint8")
-        target = region.arrays(found.outputs[0])(max(0, (array.nbytes + 511) // 512 * 512))
+        target = region.arrays(found.outputs[0])(-(-size // 512) * 512)
         source = self._storage.view(array, lambda bytes: bytes[:1])[0]
         return lambda: self._storage.compute(rule("Identity"), [source], [target], {})
 

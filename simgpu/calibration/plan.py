@@ -100,7 +100,7 @@ def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
 
     Which come first of a type is drawn from the seed. Types that have more to tell come more often.
     """
-    listed = list(cases)
+    listed = list({_identity(found): found for found in sorted(cases, key=lambda found: -found.tier)}.values())
     draws = np.random.default_rng([seed, 2]).permutation(len(listed))
     shuffled = [listed[number] for number in draws]
     seen: Counter[tuple[int, str]] = Counter()
@@ -109,3 +109,8 @@ def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
         rounds.append((found.tier, seen[found.tier, found.type] / _OFTEN.get(found.type, 1)))
         seen[found.tier, found.type] += 1
     return tuple(shuffled[number] for number in sorted(range(len(listed)), key=rounds.__getitem__))
+
+
+def _identity(found: Case) -> tuple[object, ...]:
+    """Return what two cases share that are the same measurement, whatever their tiers."""
+    return found.type, found.inputs, repr(sorted(found.attributes.items())), found.kind

@@ -164,7 +164,7 @@ def _images(exponent: int, tier: int) -> Iterator[Case]:
         if channels <= 4096:
             shape = (1, channels, size, size)
             yield case("BatchNormalization", shape, *[(channels,)] * 4, tier=tier)
-            yield case("LRN", shape, tier=tier + 1, size=5)
+            yield case("LRN", shape, tier=tier, size=5)
             yield case("GlobalAveragePool", shape, tier=tier)
             yield case("GlobalMaxPool", shape, tier=tier + 2)
 

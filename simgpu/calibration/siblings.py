@@ -11,9 +11,10 @@ from simgpu.calibration.bench import Bench
 from simgpu.calibration.case import Case
 from simgpu.costs.measured_records import ContentionSample
 from simgpu.storage import Storage
-from simgpu.units import PS_PER_NS, MiB
+from simgpu.units import PS_PER_MS, PS_PER_NS, MiB
 
 _AT_ONCE, _REPETITIONS = 8, 3
+_ENOUGH_PS = 10 * PS_PER_MS
 _REGION_BYTES = 96 * MiB
 Run = Callable[[], None]
 
@@ -35,20 +36,33 @@ def contention(storage: Storage, cases: Sequence[Case], siblings: Sequence[int])
 
 def _in_threads(storage: Storage, benches: Sequence[Bench], case: Case) -> int:
     """Return the time of one operation while each device has a thread that runs it again and again."""
-    runs = [bench.prepared(case) for bench in benches]
-    with ThreadPoolExecutor(len(runs), initializer=storage.enter_thread) as pool:
-        list(pool.map(_again, runs))
+    count = _count(benches[0], case)
+    again = [_repeated(bench.prepared(case), count) for bench in benches]
+    with ThreadPoolExecutor(len(again), initializer=storage.enter_thread) as pool:
         times = []
         for _ in range(_REPETITIONS):
             start = perf_counter_ns()
-            list(pool.map(_again, runs))
-            times.append((perf_counter_ns() - start) * PS_PER_NS // _AT_ONCE)
+            list(pool.map(lambda run: run(), again))
+            times.append((perf_counter_ns() - start) * PS_PER_NS // count)
     return median_low(times)
 
 
-def _again(run: Run) -> None:
-    for _ in range(_AT_ONCE):
-        run()
+def _count(bench: Bench, case: Case) -> int:
+    """Return how often something runs in a row: less often what takes long."""
+    run = bench.prepared(case)
+    run()
+    before = bench.region.mark()
+    run()
+    taken_ps = bench.storage.between_ps(before, bench.region.mark())
+    return max(1, min(_AT_ONCE, _ENOUGH_PS // max(1, taken_ps)))
+
+
+def _repeated(run: Run, count: int) -> Run:
+    def repeated() -> None:
+        for _ in range(count):
+            run()
+
+    return repeated
 
 
 def _launched(storage: Storage, benches: Sequence[Bench], case: Case) -> int:

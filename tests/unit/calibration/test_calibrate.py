@@ -1,0 +1,110 @@
+from dataclasses import replace
+from time import monotonic
+
+import pytest
+
+import simgpu
+from simgpu.calibration import Plan, calibrate, default_plan
+from simgpu.calibration.case import case
+from simgpu.costs import Measured
+from simgpu.errors import CalibrationError, ExecutionError, InvalidValue
+from simgpu.storage import NumpyStorage
+from simgpu.units import MiB
+from tests.unit.calibration.laws import BANDWIDTH, LawStorage, device_ps
+
+ADD, PRODUCT = case("Add", (2**20,), (2**20,)), case("MatMul", (256, 256), (256, 256))
+PLAN = Plan(
+    operations=(case("Relu", (5,)), ADD, PRODUCT, case("Add", (1,), (1,))),
+    copy_sizes=(1, 4096),
+    contention=(case("Relu", (5,)),),
+    siblings=(2,),
+    chains=(2, 5),
+    budget_s=30,
+    region_bytes=64 * MiB,
+)
+
+
+def test_all_of_a_plan_is_measured_in_its_order():
+    found = calibrate(plan=PLAN)
+
+    assert [(sample.type, sample.inputs) for sample in found.operations] == [
+        (case.type, case.inputs) for case in PLAN.operations
+    ]
+    assert [sample.failed for sample in found.operations] == [""] * 4
+    assert [sample.size_bytes for sample in found.copies_of("d2d")] == [1, 4096]
+    assert [(sample.type, sample.siblings) for sample in found.contention] == [("Relu", 2)]
+    assert found.device.storage == "numpy"
+    assert found.device.versions["numpy"]
+    assert found.overheads.compute_ps > 0
+
+
+def test_figures_follow_from_the_largest_samples():
+    found = calibrate(LawStorage(), plan=PLAN)
+
+    taken_ps = device_ps("Add", ADD.inputs, ADD.outputs, {})
+    assert found.memory_bandwidth_bytes_per_s == ADD.work.bytes * 10**12 // taken_ps
+    assert found.memory_bandwidth_bytes_per_s == pytest.approx(BANDWIDTH, rel=0.5)
+    assert found.peak_flop_per_s == {
+        "float32": PRODUCT.work.flop * 10**12 // device_ps("MatMul", PRODUCT.inputs, PRODUCT.outputs, {})
+    }
+
+
+def test_an_operation_that_fails_does_not_end_the_calibration():
+    found = calibrate(LawStorage(failing=("MatMul",)), plan=PLAN)
+
+    assert [sample.failed for sample in found.operations] == ["", "", "RuntimeError: no kernel for MatMul", ""]
+    assert found.peak_flop_per_s == {"float32": 1}
+
+
+def test_the_budget_is_a_limit():
+    start = monotonic()
+    found = calibrate(plan=replace(default_plan(quick=True, budget_s=1.5), contention=(), chains=(2, 4)))
+
+    assert monotonic() - start < 6
+    assert 0 < len(found.operations) < 5000
+
+
+def test_progress_is_told_stage_by_stage():
+    told = []
+    calibrate(plan=PLAN, on_progress=lambda *state: told.append(state))
+
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["copies", "siblings", "overheads", "operations"]
+    assert [state for state in told if state[0] == "operations"][-1] == ("operations", 4, 4)
+
+
+def test_what_was_measured_predicts_itself():
+    found = calibrate(plan=PLAN)
+    builder = simgpu.GraphBuilder()
+    (x,) = simgpu.add_operation(builder, "Input", spec=simgpu.TensorSpec((5,), "float32"))
+    (y,) = simgpu.add_operation(builder, "Relu", [x], name="relu")
+    builder.fetch(y)
+    machine = found.machine(["32MiB"])
+    graph = builder.build()
+
+    cost = Measured(found).cost(graph.operation("relu"), machine.device("GPU:0"))
+
+    assert cost.part_ps == found.operations[0].device_ps
+
+
+def test_storage_that_computes_nothing_is_refused():
+    with pytest.raises(InvalidValue, match="storage 'shape' computes nothing, so there is nothing to measure"):
+        calibrate("shape")
+
+
+def test_a_plan_of_another_type_is_refused():
+    with pytest.raises(InvalidValue, match="plan=3 is not a Plan"):
+        calibrate(plan=3)
+
+
+class Full(NumpyStorage):
+    """A storage that has room for small regions only."""
+
+    def open(self, limit_bytes, kind="GPU"):
+        if limit_bytes > MiB:
+            raise ExecutionError("there is no room")
+        return super().open(limit_bytes, kind)
+
+
+def test_a_device_without_room_is_refused():
+    with pytest.raises(CalibrationError, match="can be opened: there is no room; free memory"):
+        calibrate(Full(), plan=replace(PLAN, contention=()))

@@ -1,0 +1,63 @@
+import pytest
+
+from simgpu.calibration import copies as copies_module
+from simgpu.calibration.case import case
+from simgpu.calibration.copies import open_copies
+from simgpu.calibration.siblings import contention
+from simgpu.costs.measured_records import WAYS
+from simgpu.errors import ExecutionError
+from simgpu.storage import NumpyStorage
+from tests.unit.calibration.laws import LawStorage
+
+
+def measured(storage, monkeypatch, sizes=(1, 10**6)):
+    monkeypatch.setattr(copies_module, "perf_counter_ns", storage.perf_counter_ns)
+    return {(copy.way, copy.size_bytes): copy for copy in open_copies(storage, 2**20).samples(sizes)}
+
+
+def test_every_way_is_measured_for_every_size(monkeypatch):
+    found = measured(LawStorage(), monkeypatch)
+
+    assert set(found) == {(way, size) for way in WAYS for size in (1, 10**6)}
+
+
+def test_where_nothing_is_asynchronous_a_copy_takes_all_of_its_time(monkeypatch):
+    copy = measured(LawStorage(), monkeypatch)["h2d-pinned", 10**6]
+
+    assert (copy.host_ps, copy.time_ps) == (0, 2_000_000)
+
+
+def test_copies_between_gpus_are_timed_back_to_back(monkeypatch):
+    copy = measured(LawStorage(is_asynchronous=True), monkeypatch)["d2d", 10**6]
+
+    assert copy.host_ps == 5_000_000
+    assert copy.time_ps == pytest.approx(2_000_000, rel=0.2)
+
+
+class Small(NumpyStorage):
+    """A storage of which no region can have more than 1 MiB."""
+
+    def open(self, limit_bytes, kind="GPU"):
+        if limit_bytes > 2**20:
+            raise ExecutionError("there is no room")
+        return super().open(limit_bytes, kind)
+
+
+def test_a_device_that_is_short_of_memory_gives_as_much_as_it_can():
+    copies = open_copies(Small(), 2**24)
+
+    assert [copy.size_bytes for copy in copies.samples((1000,))] == [1000] * len(WAYS)
+
+
+def test_siblings_are_timed_alone_and_together():
+    found = list(contention(NumpyStorage(), [case("Relu", (64,))], (2, 4)))
+
+    assert [(sample.type, sample.siblings) for sample in found] == [("Relu", 2), ("Relu", 4)]
+    assert min(min(sample.alone_ps, sample.together_ps) for sample in found) > 0
+
+
+def test_launched_siblings_take_the_time_of_all_of_them():
+    storage = LawStorage(is_asynchronous=True)
+    (sample,) = contention(storage, [case("Add", (2**20,), (2**20,))], (2,))
+
+    assert sample.together_ps == pytest.approx(2 * sample.alone_ps, rel=0.1)

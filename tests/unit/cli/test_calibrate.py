@@ -1,0 +1,35 @@
+"""`simgpu calibrate`: measures, reports, and writes a file that can be read again."""
+
+from __future__ import annotations
+
+import pytest
+
+from simgpu.calibration import read_calibration
+
+
+def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
+    path = tmp_path / "cpu.json"
+    status, output, _ = simgpu("calibrate", "--device", "cpu", "--quick", "--budget", "1.5", "-o", path)
+    found = read_calibration(path)
+
+    assert status == 0
+    assert output.splitlines()[0].startswith(f"{found.device.name} (numpy storage; python ")
+    assert output.splitlines()[-1] == f"Written to {path}."
+    assert "| d2d " in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--device", "tpu"), "--device 'tpu' is not known; choose one of cpu, gpu"),
+        (("--budget", "0"), "--budget 0.0 is no time; give seconds, more than 0"),
+        (("--seed", "-1"), "--seed -1 is negative; a seed is 0 or more"),
+        (("-o", "/no/such/place.json"), "'/no/such/place.json' cannot be written: No such file or directory; name"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_measured(simgpu, tmp_path, arguments, message):
+    status, output, errors = simgpu("calibrate", "-o", tmp_path / "x.json", *arguments)
+
+    assert (status, output) == (2, "")
+    assert message in errors
+    assert not (tmp_path / "x.json").exists()
