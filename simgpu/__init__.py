@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from simgpu.simulation import Fails, Flaky, LinkChange, SimulationOptions, Slow, simulate
     from simgpu.storage import cupy_storage, detect
     from simgpu.trace import Agreement, Trace, compare, time_breakdown
+    from simgpu.validation import Validation, Workload, read_validation, standard_workloads, validate
 
     __version__: str
 
@@ -170,7 +171,9 @@ __all__ = [
     "Trace",
     "Uniform",
     "UnknownOperation",
+    "Validation",
     "Variable",
+    "Workload",
     "__version__",
     "add_operation",
     "bubble",
@@ -203,13 +206,16 @@ __all__ = [
     "read_profile",
     "read_trace",
     "read_traces",
+    "read_validation",
     "record",
     "replications",
     "run",
     "set_default_runtime",
     "simulate",
     "slack_ps",
+    "standard_workloads",
     "time_breakdown",
+    "validate",
     "visible_machine",
     "write_calibration",
     "write_chrome_trace",
@@ -238,6 +244,7 @@ _HOMES = {
     "simgpu.simulation": "Fails Flaky LinkChange SimulationOptions Slow simulate",
     "simgpu.storage": "cupy_storage detect",
     "simgpu.trace": "Agreement Trace compare time_breakdown",
+    "simgpu.validation": "Validation Workload read_validation standard_workloads validate",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

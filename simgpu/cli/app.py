@@ -185,5 +185,30 @@ def smi(
     show_cards(watch=watch, seconds=seconds, json=json)
 
 
+@app.command()
+def validate(
+    calibration: Annotated[str, typer.Argument(help="A calibration, as `simgpu calibrate` writes it.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Where results go.")] = "validation",
+    quick: Annotated[bool, typer.Option("--quick", help="A few small workloads.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only workloads with this in their class or name; may be repeated.")
+    ] = None,
+    storage: Annotated[str | None, typer.Option(help="Where bytes live: numpy, cupy; default: as calibrated.")] = None,
+    runs: Annotated[int, typer.Option(help="Measured runs of each workload, after one to warm up.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
+    most_mean_error: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="Fail beyond this mean error.")
+    ] = None,
+    most_error: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="Fail if any error is beyond this.")
+    ] = None,
+) -> None:
+    """Predict workloads, run them on the device that was calibrated, and show how far the predictions are off."""
+    from simgpu.cli.validation import ValidationChoice, validate_calibration
+
+    choice = ValidationChoice(output, quick, only or (), storage, runs, seed, most_mean_error, most_error)
+    raise typer.Exit(validate_calibration(calibration, choice))
+
+
 for _command in app.registered_commands:  # whole in the list of commands; without this they are cut at a width
     _command.short_help = (_command.callback.__doc__ or "").partition("\n")[0] if _command.callback else None
