@@ -2,6 +2,7 @@
 #
 #   make PYTHON=python3.12 test     another interpreter (3.11 or newer) for a new .venv
 #   make WORKERS=1 test             fewer test processes; never more than WORKERS
+#   make PYTHON_GPU=python3 gpu     a Python that has all packages already, without .venv and without network
 
 PYTHON ?= python3
 WORKERS ?= 4
@@ -46,10 +47,9 @@ bench: $(ENGINE) ## run the benchmarks
 notebooks: $(DEV) ## run the notebooks and keep what they show
 	$(BIN)/python -m tests.notebooks
 
-# CuPy is large, so it is installed only where there is a card. Status 5 is pytest's "no tests collected".
-gpu: $(DEV) $(if $(shell command -v nvidia-smi),$(GPU)) ## run the tests that need a GPU; they say why where they skip
-	@$(BIN)/python -m pytest -q -rs -m gpu || \
-	{ status=$$?; [ $$status -eq 5 ] && echo "gpu: there are no tests for a GPU yet" || exit $$status; }
+# CuPy is large, so it is installed only where there is a card. PYTHON_GPU names a Python that has all that is needed.
+gpu: $(if $(PYTHON_GPU),,$(DEV) $(if $(shell command -v nvidia-smi),$(GPU))) ## test, calibrate, validate on a GPU; else rehearse
+	@$(or $(PYTHON_GPU),$(BIN)/python) -m benchmarks.on_gpu
 
 docs: $(DOCS) ## build the documentation into build/docs
 	$(BIN)/python -m sphinx --quiet -b html docs build/docs

@@ -1,0 +1,158 @@
+"""What simgpu costs on one device, beside the same array module without it: `python -m benchmarks.gpu OUT.json`.
+
+On a card it is CuPy; `--storage numpy` rehearses it with NumPy. Where the storage cannot be used, the file says why,
+and the exit status is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measuring import Figure
+from benchmarks.plain import Peer, counting, peer_of, plain_loop
+from simgpu.arrays import Runtime
+from simgpu.execution import execute
+from simgpu.machine import Machine
+from simgpu.placement import Placement, place
+from simgpu.readers import read_onnx
+from simgpu.session import make_feeds
+
+SIZE = 1_000
+LIMIT = "1 x 8GiB"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print a table, write a file; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("out", type=Path, help="where the figures go, as JSON")
+    parser.add_argument("--storage", choices=("cupy", "numpy"), default="cupy")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, batch 1")
+    choice = parser.parse_args(arguments)
+    peer = peer_of(choice.storage)
+    if isinstance(peer, str):
+        print(f"skipped: {peer}")
+        _write(choice.out, {"skipped": peer})
+        return 0
+    print(f"on {peer.device}, {peer.storage} storage")
+    figures = []
+    for figure in (*eager(peer, quick=choice.quick), *model(peer, quick=choice.quick)):
+        print(f"{figure.what:<64} {figure.value:>12,.3f} {figure.unit}", flush=True)
+        figures.append({**figure._asdict(), "value": round(figure.value, 6), "details": dict(figure.details)})
+    _write(choice.out, {"device": peer.device, "storage": peer.storage, "figures": figures}, peer)
+    return 0
+
+
+def eager(peer: Peer, *, quick: bool) -> Iterator[Figure]:
+    """Measure additions of two small vectors: plain, and on a logical device; and what they take of the card."""
+    loops, runs = (200, 5) if quick else (1_000, 30)
+    plain = [peer.module.ones(SIZE, dtype=np.float32) for _ in range(3)]
+    new_us = _least_us(lambda: peer.module.add(plain[0], plain[1]), peer, loops, runs)
+    into_us = _least_us(lambda: peer.module.add(plain[0], plain[1], out=plain[2]), peer, loops, runs)
+    yield Figure(f"plain add of {SIZE:,} float32, into a new array", new_us, "us")
+    yield Figure("plain add, into an array that is there", into_us, "us")
+    with Runtime("1 x 2GiB", storage=peer.storage) as runtime:
+        xp = runtime.xp()
+        x, y = xp.ones(SIZE, dtype=xp.float32), xp.ones(SIZE, dtype=xp.float32)
+        assert x.device.endswith("GPU:0"), x.device
+        ours_us = _least_us(lambda: xp.add(x, y), peer, loops, runs)
+        before = peer.held_bytes()
+        with counting(peer) as counter:
+            _least_us(lambda: xp.add(x, y), peer, loops, 1)
+        grown_bytes = peer.held_bytes() - before
+    yield Figure("the same on a logical device", ours_us, "us")
+    yield Figure("overhead over plain, new array", ours_us - new_us, "us", {"ratio": ours_us / new_us})
+    if counter.allocations is not None:
+        yield Figure(f"cudaMalloc by CuPy's pools in {loops:,} such additions", counter.allocations, "calls")
+    yield Figure(f"memory taken by {loops:,} such additions", grown_bytes, "B")
+
+
+def model(peer: Peer, *, quick: bool) -> Iterator[Figure]:
+    """Measure ResNet-50: its kernels in a plain loop, and by the engine on one logical device."""
+    batch = 1 if quick or peer.storage == "numpy" else 32
+    runs = 2 if quick else 5
+    graph = read_onnx("light_resnet50", batch=batch)
+    feeds = make_feeds(graph, seed=7)
+    plain = _seconds(plain_loop(peer, graph, feeds), peer, runs)
+    _forget(peer)
+    placement = place(graph, Machine(LIMIT))
+    _executions(peer, placement, feeds, 1)  # warms up
+    before = peer.held_bytes()
+    calls, makespans = _executions(peer, placement, feeds, runs)
+    grown_bytes = peer.held_bytes() - before
+    plain_ms, call_ms, makespan_ms = (1e3 * statistics.median(times) for times in (plain, calls, makespans))
+    named = f"ResNet-50, batch {batch}"
+    yield Figure(f"{named}: its kernels in a plain loop", plain_ms, "ms", {"runs_ms": [1e3 * it for it in plain]})
+    yield Figure(
+        f"{named}: executed, from feed to fetch", makespan_ms, "ms", {"runs_ms": [1e3 * it for it in makespans]}
+    )
+    yield Figure(f"{named}: executed, with devices opened and variables filled", call_ms, "ms")
+    yield Figure(f"{named}: executed, from feed to fetch, over plain", makespan_ms / plain_ms, "x")
+    yield Figure(f"memory still taken after {runs} runs more", grown_bytes, "B")
+
+
+def _executions(
+    peer: Peer, placement: Placement, feeds: Mapping[str, Any], runs: int
+) -> tuple[list[float], list[float]]:
+    """Return the seconds of calls of `execute`, and of the runs in their traces."""
+    calls, makespans = [], []
+    for _ in range(runs):
+        start = perf_counter()
+        _, trace = execute(placement, feeds, storage=peer.storage)
+        peer.finish()
+        calls.append(perf_counter() - start)
+        makespans.append(trace.makespan_ps / 1e12)
+    return calls, makespans
+
+
+def _seconds(work: Callable[[], object], peer: Peer, runs: int) -> list[float]:
+    """Return the seconds of runs, each with all that it launches, after one to warm up."""
+    times = []
+    for _ in range(1 + runs):
+        start = perf_counter()
+        work()
+        peer.finish()
+        times.append(perf_counter() - start)
+    return times[1:]
+
+
+def _least_us(work: Callable[[], object], peer: Peer, loops: int, runs: int) -> float:
+    """Return the least time of one call in a loop, with what is launched done: all else can only make it larger."""
+
+    def loop() -> None:
+        for _ in range(loops):
+            work()
+
+    return min(_seconds(loop, peer, runs)) / loops * 1e6
+
+
+def _forget(peer: Peer) -> None:
+    """Give back what the plain loop has left in CuPy's own pool."""
+    if peer.storage == "cupy":
+        peer.module.get_default_memory_pool().free_all_blocks()
+
+
+def _write(path: Path, found: dict[str, Any], peer: Peer | None = None) -> None:
+    record = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version(), "numpy": version("numpy"), **(peer.versions if peer else {})},
+        **found,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What is measured on a GPU, rehearsed with NumPy."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from benchmarks import gpu
+from benchmarks.plain import Peer, _steps, counting, peer_of, plain_loop
+from simgpu.execution import execute
+from simgpu.graph import GraphBuilder, Normal, TensorSpec
+from simgpu.kernels import add_operation
+from simgpu.placement import place
+
+NUMPY = Peer("numpy", "this computer", np, lambda: None, lambda: 0)
+
+
+def small_graph():
+    builder = GraphBuilder()
+    spec = TensorSpec((8, 8), "float32")
+    (x,) = add_operation(builder, "Input", name="x", spec=spec)
+    (w,) = add_operation(builder, "Variable", name="w", spec=spec, initializer=Normal(0.0, 1.0, (3,)))
+    (y,) = add_operation(builder, "MatMul", [x, w])
+    (z,) = add_operation(builder, "Add", [y, x])
+    add_operation(builder, "Relu", [y], name="unread")
+    builder.fetch(z=z)
+    return builder.build()
+
+
+def test_the_plain_loop_computes_what_the_engine_does():
+    graph, feeds = small_graph(), {"x": np.ones((8, 8), np.float32)}
+    expected, _ = execute(place(graph, "1 x 1GiB"), feeds)
+    run = plain_loop(NUMPY, graph, feeds)
+
+    for _ in range(2):
+        (found,) = run()
+        assert found.tolist() == expected["z"].tolist()
+
+
+def test_the_plain_loop_lets_go_of_what_is_not_read_any_more():
+    graph = small_graph()
+    dead = {step.operation.name: [graph.tensor_name(tensor) for tensor in step.dead] for step in _steps(graph)}
+
+    assert dead == {"x": [], "MatMul": ["w"], "Add": ["x"], "unread": ["MatMul", "unread"]}
+
+
+def test_a_module_that_does_not_tell_is_not_counted():
+    with counting(NUMPY) as counter:
+        np.ones(10)
+
+    assert counter.allocations is None
+
+
+def test_the_figures_are_printed_and_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(gpu, "read_onnx", lambda name, batch: small_graph())
+    status = gpu.main([str(tmp_path / "deep" / "out.json"), "--storage", "numpy", "--quick"])
+    record = json.loads((tmp_path / "deep" / "out.json").read_text())
+
+    assert status == 0
+    assert (record["device"], record["storage"]) == ("this computer", "numpy")
+    assert [(it["what"], it["unit"]) for it in record["figures"]] == [
+        ("plain add of 1,000 float32, into a new array", "us"),
+        ("plain add, into an array that is there", "us"),
+        ("the same on a logical device", "us"),
+        ("overhead over plain, new array", "us"),
+        ("memory taken by 200 such additions", "B"),
+        ("ResNet-50, batch 1: its kernels in a plain loop", "ms"),
+        ("ResNet-50, batch 1: executed, from feed to fetch", "ms"),
+        ("ResNet-50, batch 1: executed, with devices opened and variables filled", "ms"),
+        ("ResNet-50, batch 1: executed, from feed to fetch, over plain", "x"),
+        ("memory still taken after 2 runs more", "B"),
+    ]
+    told = capsys.readouterr().out.splitlines()
+    assert [line.startswith(it["what"]) for line, it in zip(told[1:], record["figures"], strict=True)] == [True] * 10
+
+
+def test_without_a_gpu_the_file_says_why_and_the_status_is_0(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "peer_of", lambda storage: f"no {storage} here")
+
+    assert gpu.main([str(tmp_path / "out.json")]) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["skipped"] == "no cupy here"
+    assert capsys.readouterr().out == "skipped: no cupy here\n"
+
+
+def test_without_cupy_its_extra_is_named(monkeypatch):
+    monkeypatch.setattr("benchmarks.plain.find_spec", lambda module: None)
+
+    assert peer_of("cupy") == "CuPy is not installed: pip install 'simgpu[gpu]'"
+    assert peer_of("numpy").module is np
