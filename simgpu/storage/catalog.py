@@ -15,8 +15,10 @@ from simgpu.storage.storage import Storage
 def cupy_storage(device_id: int = 0, **options: Any) -> Storage:
     """Return storage on a card, by its number among those that the process sees; options are those of CupyStorage.
 
-    Raises MissingDependency without CuPy, ExecutionError without a card that it can use.
+    Raises MissingDependency without CuPy, ExecutionError without a card that it can use, InvalidValue for options.
     """
+    if type(device_id) is not int or device_id < 0:
+        raise InvalidValue(f"device_id={device_id!r:.60} is not the number of a card; give an int of 0 or more")
     need_cupy()
     from simgpu.storage.card_storage import CupyStorage
     from simgpu.storage.cuda_driver import CudaDriver

@@ -199,6 +199,7 @@ ROWS = {
         "a tensor has dtype []; known dtypes are bool, int8, uint8, int16, uint16, float16, bfloat16, int32, "
         "uint32, float32, int64, uint64, float64, complex64, complex128, string, resource, variant"
     ),
+    'sg.cupy_storage("0")': "device_id='0' is not the number of a card; give an int of 0 or more",
     'sg.Cost("3")': (
         "Cost(part_ps='3', parts=1, launch_ps=None) is no cost; part_ps must be an int of 0 or more, and parts one of "
         "1 or more"
