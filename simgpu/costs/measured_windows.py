@@ -7,20 +7,20 @@ from typing import Any
 
 from simgpu.costs.measured_shape import Features, Product, log2
 from simgpu.graph import ITEM_BYTES
-from simgpu.kernels.convolution import SCRATCH_BYTES
+from simgpu.kernels.convolution import scratch_bytes
 from simgpu.kernels.rules import Attributes, Specs
 from simgpu.kernels.windows import Window, slide
 
 
-def convolution(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
-    """Return the features of a Conv: by points, depthwise, or by columns."""
+def convolution(inputs: Specs, outputs: Specs, attributes: Attributes, module: str = "numpy") -> Features:
+    """Return the features of a Conv by an array module: by points, depthwise, or by columns."""
     image, weights = inputs[0].shape, inputs[1].shape
     window = slide(image[2:], weights[2:], attributes)
     if weights[1] == 1 and image[1] > 1:
-        return _depthwise(inputs, outputs, window)
+        return _depthwise(inputs, outputs, window, module)
     if window.is_pointwise:
         return _points(inputs, outputs, attributes)
-    return _columns(inputs, outputs, window)
+    return _columns(inputs, outputs, window, module)
 
 
 def _bias(inputs: Specs, outputs: Specs) -> tuple[int, int]:
@@ -48,56 +48,54 @@ def _points(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
     )
 
 
-def _depthwise(inputs: Specs, outputs: Specs, window: Window) -> Features:
-    """Return the features of three kernels a tap and image: multiply, add, and the assignment of `+=`."""
+def _depthwise(inputs: Specs, outputs: Specs, window: Window, module: str) -> Features:
+    """Return the features of one fill for each piece, and two kernels for each of its taps: multiply, and add."""
     images, taps = inputs[0].shape[0], math.prod(window.kernel)
     adds, moved = _bias(inputs, outputs)
     result = outputs[0].nbytes // max(1, images)
+    pieces = images if module == "numpy" else _pieces(module, result, images)
     return Features(
         family="Conv",
         path="depthwise",
         dtype=inputs[0].dtype,
-        counts=(1.0, images, images * taps, adds),
-        terms=(images * (1 + 3 * taps) + adds, images * result * (1 + 7 * taps) + moved),
+        counts=(1.0, pieces, pieces * taps, adds),
+        terms=(pieces * (1 + 2 * taps) + adds, outputs[0].nbytes * (1 + 5 * taps) + moved),
         place=(log2(result), log2(taps), log2(max(window.strides))),
     )
 
 
-def _columns(inputs: Specs, outputs: Specs, window: Window) -> Features:
-    """Return the features of pieces: a copy for each tap, zeros where a tap meets the padding, and a product."""
+def _columns(inputs: Specs, outputs: Specs, window: Window, module: str) -> Features:
+    """Return the features of pieces, of images or of rows of one: padding, a copy, and a product for each."""
     images, channels = inputs[0].shape[:2]
     depth, taps, width = inputs[1].shape[1], math.prod(window.kernel), math.prod(window.outputs[1:])
     group, item = channels // depth, ITEM_BYTES[inputs[0].dtype]
     line = channels * taps * width
-    rows = max(1, min(window.outputs[0], SCRATCH_BYTES // max(1, line * item)))
-    pieces = -(-window.outputs[0] // rows)
-    product = Product(group, inputs[1].shape[0] // group, rows * width, depth * taps, images * pieces)
-    fills, empty = _fills(window, rows)
+    cuts = _pieces(module, line * item, window.outputs[0])
+    batches = _pieces(module, line * window.outputs[0] * item, images)
+    pieces, stack = cuts * batches, -(-images // batches)
+    product = Product(
+        group * stack, inputs[1].shape[0] // group, -(-window.outputs[0] // cuts) * width, depth * taps, pieces
+    )
+    is_padded = any(window.begins) or any(window.ends)
     adds, moved = _bias(inputs, outputs)
     matrix = images * line * window.outputs[0] * item
-    split = 2 * outputs[0].nbytes if pieces > 1 else 0  # a product into a part of the result may need a copy
+    split = 2 * outputs[0].nbytes if cuts > 1 else 0  # a product into a part of the result may need a copy
+    pad = 3 * inputs[0].nbytes if is_padded else 0
     return Features(
         family="Conv",
         path="columns",
         dtype=inputs[0].dtype,
-        counts=(1.0, images, images * pieces, images * pieces * taps, images * fills, images * empty, adds),
-        terms=(images * (pieces * (taps + (2 if pieces > 1 else 1)) + fills) + adds, 2 * matrix + split + moved),
-        place=(*product.place[:4], log2(taps), log2(max(window.strides)), log2(pieces)),
+        counts=(1.0, batches, pieces, batches * is_padded, adds),
+        terms=(2 * batches * is_padded + pieces * (3 if cuts > 1 else 2) + adds, 2 * matrix + split + pad + moved),
+        place=(*product.place[:4], log2(taps), log2(max(window.strides)), log2(cuts)),
         product=product,
     )
 
 
-def _fills(window: Window, rows: int) -> tuple[int, int]:
-    """Return how many assignments of zeros meet any element, and how many meet none, over all pieces of an image."""
-    full = 0
-    count = 0
-    for first in range(0, window.outputs[0], rows):
-        piece = window.rows(first, min(first + rows, window.outputs[0]))
-        for tap in piece.taps():
-            for span, size in zip(tap.outputs[1:], piece.outputs, strict=True):
-                full += (span.start > 0) + (span.stop < size)
-                count += 2
-    return full, count - full
+def _pieces(module: str, item_bytes: int, count: int) -> int:
+    """Return into how many pieces `kernels.convolution` cuts so many items, by the scratch memory that it uses."""
+    fitting = max(1, min(count, scratch_bytes(module) // max(1, item_bytes)))
+    return -(-count // fitting)
 
 
 def max_pool(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
@@ -109,12 +107,12 @@ def max_pool(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
 
 
 def average_pool(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
-    """Return the features of one fill, two kernels for each tap (add, and assign) and one for each axis."""
+    """Return the features of one fill, a kernel for each tap and one for each axis."""
     taps, stride = _taps(attributes, inputs)
     axes = len(inputs[0].shape) - 2
-    moved = outputs[0].nbytes * (1 + 5 * taps + 2 * axes)
+    moved = outputs[0].nbytes * (1 + 3 * taps + 2 * axes)
     place = (log2(outputs[0].nbytes), log2(taps), log2(stride))
-    return Features("AveragePool", "", inputs[0].dtype, (1.0, taps), (1.0 + 2 * taps + axes, moved), place)
+    return Features("AveragePool", "", inputs[0].dtype, (1.0, taps), (1.0 + taps + axes, moved), place)
 
 
 def _taps(attributes: Attributes, inputs: Specs) -> tuple[int, int]:
