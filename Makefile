@@ -17,7 +17,6 @@ MADE := $(VENV)/.made
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
-GPU := $(VENV)/.gpu
 ENGINE := $(VENV)/.engine
 
 .DEFAULT_GOAL := help
@@ -47,8 +46,8 @@ bench: $(ENGINE) ## run the benchmarks
 notebooks: $(DEV) ## run the notebooks and keep what they show
 	$(BIN)/python -m tests.notebooks
 
-# CuPy is large, so it is installed only where there is a card. PYTHON_GPU names a Python that has all that is needed.
-gpu: $(if $(PYTHON_GPU),,$(DEV) $(if $(shell command -v nvidia-smi),$(GPU))) ## test, calibrate, validate on a GPU; else rehearse
+# PYTHON_GPU names a Python that has all that is needed.
+gpu: $(if $(PYTHON_GPU),,$(DEV)) ## test, calibrate, validate on a GPU; else rehearse
 	@$(or $(PYTHON_GPU),$(BIN)/python) -m benchmarks.on_gpu
 
 docs: $(DOCS) ## build the documentation into build/docs
@@ -81,8 +80,4 @@ $(ENGINE): $(wildcard simgpu/simulation/*.py simgpu/simulation/*/*.py) | $(DEV)
 
 $(DOCS): $(SOURCES) | $(MADE)
 	$(INSTALL) ".[docs]"
-	@touch $@ $(CORE)
-
-$(GPU): $(SOURCES) | $(MADE)
-	$(INSTALL) ".[gpu]"
 	@touch $@ $(CORE)
