@@ -115,6 +115,8 @@ def plain_workload(
         rate_cap=zeros,
         out_gate=zeros + NONE,
         in_gate=zeros + NONE,
+        launcher=zeros + NONE,
+        launch_ps=zeros,
         follower_starts=order[0],
         followers=order[1],
     )
@@ -122,13 +124,11 @@ def plain_workload(
 
 def plain_queues(count: int) -> dict[str, Ints]:
     """Return what `Resources` says of queues that take one task at a time, without pools, cards and launches."""
-    none, zeros = np.full(count, NONE), np.zeros(count, np.int64)
+    none = np.full(count, NONE)
     return {
         "queue_slots": np.ones(count, np.int64),
         "queue_pool": none,
         "queue_card": none,
-        "queue_launcher": none,
-        "queue_launch_ps": zeros,
     }
 
 

@@ -1,6 +1,6 @@
 """How long an operation takes on a device."""
 
-from simgpu.costs.cost import Cost, CostModel, MoveCost
+from simgpu.costs.cost import Cost, CostModel, MoveCost, MoveCostModel
 from simgpu.costs.given import Given
 from simgpu.costs.measured import Measured
 from simgpu.costs.measured_records import (
@@ -24,6 +24,7 @@ __all__ = [
     "Given",
     "Measured",
     "MoveCost",
+    "MoveCostModel",
     "OperationSample",
     "Overheads",
     "Roofline",

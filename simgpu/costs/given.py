@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simgpu.costs.cost import Cost, CostModel
+from simgpu.costs.cost import Cost, CostModel, MoveCost, MoveCostModel
 from simgpu.errors import GraphError, InvalidValue
 from simgpu.graph import Operation
 from simgpu.machine import LogicalDevice
 
 ATTRIBUTE = "duration_ps"
+_BY_LINKS = MoveCost()
 
 
 class Given:
@@ -20,6 +21,7 @@ class Given:
 
     def __init__(self, otherwise: CostModel) -> None:
         self._otherwise = otherwise
+        self._moves = otherwise if isinstance(otherwise, MoveCostModel) else None
 
     def cost(self, operation: Operation, device: LogicalDevice) -> Cost:
         """Return what the graph gives. Raises GraphError for a duration that is not an int of 0 or more.
@@ -47,3 +49,15 @@ class Given:
                 f"more picoseconds, or a mapping from {device.kind!r} to one"
             )
         return Cost(duration_ps)
+
+    def move(self, size_bytes: int, source: LogicalDevice | None, target: LogicalDevice | None) -> MoveCost:
+        """Return what the other model says, or else what the links say. Raises InvalidValue if it gives no MoveCost."""
+        if self._moves is None:
+            return _BY_LINKS
+        found = self._moves.move(size_bytes, source, target)
+        if not isinstance(found, MoveCost):
+            ends = " to ".join("the caller" if end is None else end.name for end in (source, target))
+            raise InvalidValue(
+                f"{size_bytes} B from {ends} cost {found!r:.60}; `move` of a cost model must give a MoveCost"
+            )
+        return found

@@ -20,11 +20,12 @@ from simgpu.trace import Trace
 def slack_ps(trace: Trace, placement: Placement, *, machine: Machine | None = None) -> Ints:
     """Return for each span of a trace how much later it could have ended without the makespan growing.
 
-    All other spans keep their durations, and every place its turns: the launcher and each stream of a GPU, the CPUs of
-    a host, the copy engines of a card in each direction, each channel of a link. So its spans start in the same order,
-    and no more of them at a time than ever did. What a span came right after (see `simgpu.metrics.history`), it would
-    have come right after, with the same time in between. On the critical path it is 0. Waits for later hops of
-    store-and-forward links are part of durations; whether memory would have been enough is not asked.
+    All other spans keep their durations, and every place its turns: the launcher and each stream of a GPU (a trace does
+    not tell whether GPUs share one, so each is taken to have its own), the CPUs of a host, the copy engines of a card
+    in each direction, each channel of a link. So its spans start in the same order, and no more of them at a time than
+    ever did. What a span came right after (see `simgpu.metrics.history`), it would have come right after, with the same
+    time in between. On the critical path it is 0. Waits for later hops of store-and-forward links are part of
+    durations; whether memory would have been enough is not asked.
 
     `placement` is what was run, `machine` the one it was simulated on, if another. Raises InvalidValue if they are not
     those of the trace.

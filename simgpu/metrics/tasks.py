@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -12,13 +14,16 @@ from simgpu.machine import Machine
 from simgpu.metrics.columns import NONE, Columns, Ints, column
 from simgpu.metrics.latest import Edges
 from simgpu.placement import Placement
-from simgpu.program import Program, TaskKind, lower
+from simgpu.program import Program, launching_gpu, lower
 from simgpu.trace import Trace
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskSpans:
-    """The task of each span, and the spans of each task: of its work, and of its launch. NONE where it has none."""
+    """The task of each span, and the spans of each task: of its work, and of its launch. NONE where it has none.
+
+    A tensor may move several times for one GPU; of these, what was launched first is taken for what started first.
+    """
 
     program: Program
     task: Ints
@@ -28,16 +33,19 @@ class TaskSpans:
     def dependencies(self, columns: Columns) -> Edges:
         """Return who had to wait for whom by the program.
 
-        A launch had to wait for what its operation waits for: until it was launched if it is on the same GPU and the
-        host may run ahead, else until it had finished. It may if it ever did.
+        A launch had to wait for what its task waits for: until it was launched if it has the same launcher and the host
+        may run ahead, else until it had finished. It may if it ever did; for two GPUs of a host, which may share a
+        launcher or not, likewise.
         """
         before, after = _pairs(self.program)
-        device = np.array([task.device for task in self.program.tasks], np.int64)
-        together = (self.launch[before] != NONE) & (self.launch[after] != NONE) & (device[before] == device[after])
+        gpu = _launching_gpus(self.program)
+        are_launched = (self.launch[before] != NONE) & (self.launch[after] != NONE)
         start_ps, end_ps = columns.start_ps[self.launch[after]], columns.end_ps[self.work[before]]
-        has_both = together & (self.work[before] != NONE)
-        runs_ahead = bool(np.any(start_ps[has_both] < end_ps[has_both]))
-        launched_after = np.where(together & runs_ahead, self.launch[before], self.work[before])
+        was_ahead = are_launched & (self.work[before] != NONE) & (start_ps < end_ps)
+        runs_ahead = np.zeros(len(before), bool)
+        for is_meant in (gpu[before] == gpu[after], gpu[before] != gpu[after]):
+            runs_ahead |= is_meant & are_launched & bool(np.any(was_ahead & is_meant))
+        launched_after = np.where(runs_ahead, self.launch[before], self.work[before])
         return _edges(
             np.concatenate([self.work[before], launched_after, self.launch]),
             np.concatenate([self.work[after], self.launch[after], self.work]),
@@ -51,10 +59,10 @@ def task_spans(trace: Trace, placement: Placement, columns: Columns) -> TaskSpan
     finished = finished_tasks(trace)
     if len(finished) != np.count_nonzero(~is_launch) or finished.max(initial=NONE) >= len(program.tasks):
         raise InvalidValue("the trace has not one span for each task that finished; give it as an engine made it")
-    computed = {task.name: number for number, task in enumerate(program.tasks) if task.kind is TaskKind.COMPUTE}
-    launched = np.array([computed.get(name, NONE) for name in columns.names], np.int64)
-    task = np.empty(len(columns), np.int64)
-    task[~is_launch], task[is_launch] = finished, launched[columns.name[is_launch]]
+    task = np.full(len(columns), NONE, np.int64)
+    task[~is_launch] = finished
+    for span, launched in _launched(program, columns, np.flatnonzero(is_launch), task):
+        task[span] = launched
     work, launch = np.full((2, len(program.tasks)), NONE, np.int64)
     work[finished], launch[task[is_launch]] = np.flatnonzero(~is_launch), np.flatnonzero(is_launch)
     return TaskSpans(program, task, work, launch)
@@ -77,6 +85,32 @@ def finished_tasks(trace: Trace) -> Ints:
     """Return the tasks that finished, in that order: the order of the spans other than launches."""
     task: Ints = column(trace.actions, 0)[column(trace.actions, 1) == 1]
     return task
+
+
+def _launched(program: Program, columns: Columns, launches: Ints, task: Ints) -> Iterator[tuple[int, int]]:
+    """Yield each launch with its task: one of its name and GPU that has not started before the launch ended."""
+    names, gpus = [device.name for device in program.placement.machine.devices], _launching_gpus(program).tolist()
+    works = np.flatnonzero(task != NONE)
+    works = works[np.argsort(columns.start_ps[works], kind="stable")]
+    starts = dict(zip(task[works].tolist(), columns.start_ps[works].tolist(), strict=True))
+    others = (number for number in range(len(program.tasks)) if number not in starts)
+    waiting: dict[tuple[str, str], deque[int]] = {}
+    for number in (*starts, *others):  # what has not finished may have been launched
+        waiting.setdefault((program.tasks[number].name, names[gpus[number]]), deque()).append(number)
+    for span in launches[np.argsort(columns.start_ps[launches], kind="stable")].tolist():
+        key = columns.names[columns.name[span]], columns.resources[columns.resource[span]]
+        candidates = waiting.get(key, deque())
+        while candidates and starts.get(candidates[0], columns.end_ps[span]) < columns.end_ps[span]:
+            candidates.popleft()
+        if candidates:
+            yield span, candidates.popleft()
+
+
+def _launching_gpus(program: Program) -> Ints:
+    """Return the GPU for which each task is launched, if it is; NONE for none."""
+    machine = program.placement.machine
+    gpus = (launching_gpu(task, machine) for task in program.tasks)
+    return np.array([NONE if gpu is None else gpu for gpu in gpus], np.int64)
 
 
 def _pairs(program: Program) -> tuple[Ints, Ints]:

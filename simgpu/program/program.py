@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from simgpu.machine import Machine
 from simgpu.placement import Placement
 
 CALLER = -1
@@ -71,3 +72,11 @@ class Program:
     reader_counts: Sequence[int]
     residents: tuple[int, ...]
     fetch_tasks: tuple[int, ...]
+
+
+def launching_gpu(task: Task, machine: Machine) -> int | None:
+    """Return the GPU for which a host would launch a task: where it computes or arrives, or else where it leaves."""
+    for device in (task.device, task.source):
+        if device != CALLER and machine.devices[device].kind == "GPU":
+            return device
+    return None

@@ -104,6 +104,7 @@ class SimulationSection(_Section):
 
     links: Name = "fair"
     launch: Name = "async"
+    launchers: Name = "device"
     streams: Annotated[int, Field(ge=1, le=1024)] = 1
     discipline: Name = "fifo"
     copy_engines: bool = True

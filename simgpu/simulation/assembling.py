@@ -8,16 +8,21 @@ from typing import SupportsIndex
 
 import numpy as np
 
-from simgpu.costs import Cost, CostModel
+from simgpu.costs import Cost, Given
 from simgpu.errors import GraphError
 from simgpu.graph import Operation
-from simgpu.program import CALLER, Program, Task, TaskKind
+from simgpu.program import CALLER, Program, Task, TaskKind, launching_gpu
+from simgpu.simulation.capping import rate_cap
 from simgpu.simulation.disciplines import Discipline
 from simgpu.simulation.hardware import Hardware
-from simgpu.simulation.workload import COMPUTE, MOVE, NONE, Ints, Workload, follower_arrays
+from simgpu.simulation.options import SimulationOptions
+from simgpu.simulation.workload import COMPUTE, DELAY, MOVE, NONE, OF_A_TASK, Ints, Workload, follower_arrays
 from simgpu.units import LARGEST
 
-_WHOLE = "0 or more"
+_DEFAULTS = {
+    **dict.fromkeys(OF_A_TASK, 0),
+    **{"parts": 1, "out_gate": NONE, "in_gate": NONE, "launcher": NONE},
+}
 
 
 @dataclass(slots=True)
@@ -30,19 +35,29 @@ class _Columns:
     parts: list[int] = field(default_factory=list)
     rank: list[int] = field(default_factory=list)
     release_ps: list[int] = field(default_factory=list)
+    rate_cap: list[int] = field(default_factory=list)
     out_gate: list[int] = field(default_factory=list)
     in_gate: list[int] = field(default_factory=list)
+    launcher: list[int] = field(default_factory=list)
+    launch_ps: list[int] = field(default_factory=list)
 
 
 class Assembly:
     """Makes a workload whose tasks have the numbers of the program's."""
 
-    def __init__(self, program: Program, costs: CostModel, hardware: Hardware, discipline: Discipline, streams: int):
+    def __init__(
+        self,
+        program: Program,
+        costs: Given,
+        hardware: Hardware,
+        discipline: Discipline,
+        options: SimulationOptions,
+    ) -> None:
         self.program = program
         self.costs = costs
         self.hardware = hardware
         self.discipline = discipline
-        self.streams = streams
+        self.options = options
         self.columns = _Columns()
 
     def workload(self) -> Workload:
@@ -58,15 +73,7 @@ class Assembly:
         starts, followers = follower_arrays(len(program.tasks), _ints(before), _ints(after))
         return Workload(
             resources=self.hardware.resources(),
-            kind=_ints(columns.kind),
-            amount=_ints(columns.amount),
-            where=_ints(columns.where),
-            parts=_ints(columns.parts),
-            rank=_ints(columns.rank),
-            release_ps=_ints(columns.release_ps),
-            rate_cap=np.zeros(len(program.tasks), np.int64),
-            out_gate=_ints(columns.out_gate),
-            in_gate=_ints(columns.in_gate),
+            **{name: _ints(getattr(columns, name)) for name in OF_A_TASK},
             follower_starts=starts,
             followers=followers,
         )
@@ -74,43 +81,52 @@ class Assembly:
     def _compute(self, task: Task) -> None:
         machine = self.hardware.machine
         operation = self.program.placement.graph.operation(task.subject)
-        cost = self.costs.cost(operation, machine.devices[task.device])
+        cost, launch_ps = self.costs.cost(operation, machine.devices[task.device]), 0
         if machine.devices[task.device].kind == "GPU":
+            model = machine.model(task.device)
+            launch_ps = model.launch_overhead_ps if cost.launch_ps is None else cost.launch_ps
             cost = Cost(cost.serial_ps)
-        queue = self.hardware.queue(task.device, self._stream(operation, task.device))
         if cost.serial_ps > LARGEST:
             raise GraphError(f"operation {operation.name!r} takes {cost.serial_ps} ps, which is more than 2**63 - 1")
-        rank = _rank(operation, self.discipline(operation, cost.serial_ps))
-        self._add(COMPUTE, cost.part_ps, queue, cost.parts, rank, _number(operation, "release_ps"), (NONE, NONE))
+        self._add(
+            kind=COMPUTE,
+            amount=cost.part_ps,
+            where=self.hardware.queue(task.device, self._stream(operation, task.device)),
+            parts=cost.parts,
+            rank=_rank(operation, self.discipline(operation, cost.serial_ps)),
+            release_ps=_number(operation, "release_ps"),
+            launcher=self.hardware.launcher(task.device) if launch_ps else NONE,
+            launch_ps=launch_ps,
+        )
 
     def _move(self, task: Task) -> None:
-        graph = self.program.placement.graph
+        graph, machine = self.program.placement.graph, self.hardware.machine
         source, target = ends(self.hardware, task)
-        release_ps = 0 if task.kind is not TaskKind.FEED else _number(
-            graph.operation(graph.producer(task.subject)), "release_ps"
-        )  # fmt: skip
         size_bytes = graph.tensor_spec(task.subject).nbytes
-        gates = self.hardware.gates(source, target)
-        self._add(MOVE, size_bytes, self.hardware.route(source, target), 1, 0, release_ps, gates)
+        given = (None if end == CALLER else machine.devices[end] for end in (task.source, task.device))
+        cost, route = self.costs.move(size_bytes, *given), self.hardware.route(source, target)
+        row = {"kind": MOVE, "amount": size_bytes, "where": route}
+        if route != NONE and cost.time_ps is not None:
+            row["rate_cap"] = rate_cap(size_bytes, cost.time_ps, (source, target), machine, self.options.links)
+        elif cost.time_ps:  # within one memory, where links take no time
+            row |= {"kind": DELAY, "amount": cost.time_ps}
+        launcher = self.hardware.launcher(launching_gpu(task, machine))
+        if cost.launch_ps and launcher != NONE:
+            row |= {"launcher": launcher, "launch_ps": cost.launch_ps}
+        row["out_gate"], row["in_gate"] = self.hardware.gates(source, target)
+        if task.kind is TaskKind.FEED:
+            row["release_ps"] = _number(graph.operation(graph.producer(task.subject)), "release_ps")
+        self._add(**row)
 
-    def _add(
-        self, kind: int, amount: int, where: int, parts: int, rank: int, release_ps: int, gates: tuple[int, int]
-    ) -> None:
-        columns = self.columns
-        columns.kind.append(kind)
-        columns.amount.append(amount)
-        columns.where.append(where)
-        columns.parts.append(parts)
-        columns.rank.append(rank)
-        columns.release_ps.append(release_ps)
-        columns.out_gate.append(gates[0])
-        columns.in_gate.append(gates[1])
+    def _add(self, **row: int) -> None:
+        for name in OF_A_TASK:
+            getattr(self.columns, name).append(row.get(name, _DEFAULTS[name]))
 
     def _stream(self, operation: Operation, device: int) -> int:
         stream = _number(operation, "stream")
-        if stream >= self.streams and self.hardware.machine.devices[device].kind == "GPU":
+        if stream >= self.options.streams and self.hardware.machine.devices[device].kind == "GPU":
             raise GraphError(
-                f"operation {operation.name!r} is for stream {stream}, and each GPU has {self.streams}; "
+                f"operation {operation.name!r} is for stream {stream}, and each GPU has {self.options.streams}; "
                 f"simulate with streams={stream + 1}"
             )
         return stream

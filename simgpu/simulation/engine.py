@@ -18,7 +18,7 @@ from simgpu.simulation.journal import Journal
 from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Way
 from simgpu.simulation.stations import Gate, Launcher, Pool, Queue, Station
 from simgpu.simulation.timeline import FINISHED, LAUNCHED, Timeline
-from simgpu.simulation.workload import COMPUTE, MOVE, NONE, LaunchMode, LinkPolicyName, Workload
+from simgpu.simulation.workload import COMPUTE, MOVE, NONE, OF_A_TASK, LaunchMode, LinkPolicyName, Workload
 
 _KINDS_OF_STATIONS = 5
 
@@ -45,20 +45,22 @@ class Engine:
         self._tasks = _lists_of(workload)
         followers, ends = workload.followers.tolist(), workload.follower_starts.tolist()
         self._followers = [followers[start:end] for start, end in pairwise(ends)]
-        self._waits_for = workload.predecessor_counts().tolist()
+        self._launcher_of = workload.launched_by.tolist()
+        waits_for = workload.predecessor_counts() + (workload.release_ps > 0)
+        self._launch_waits_for = waits_for.tolist()
+        self._waits_for = (waits_for + ((workload.launched_by != NONE) & (workload.kind == MOVE))).tolist()
         self._is_async = launch == "async"
         self._ready: list[int] = []
         self._launchable: list[int] = []
         self._denied: list[int] = []
         self._changed: tuple[dict[int, Station], ...] = tuple({} for _ in range(_KINDS_OF_STATIONS))
         self._is_round_due = False
-        self._build(_lists_of(workload.resources))
+        self._build(_lists_of(workload.resources), workload.launchers)
         calls = Calls(self._start, self._end, self.changed)
         moves = Moves(self._tasks.amount, self._tasks.where, self._tasks.rate_cap, self._ways)
         self._links = LINK_POLICIES[links](self.clock, moves, workload.resources, self._fluid, calls)
-        self._launch_waits_for = list(self._waits_for)
 
-    def _build(self, resources: SimpleNamespace) -> None:
+    def _build(self, resources: SimpleNamespace, launchers: int) -> None:
         """Make the stations."""
         clock, self._resources = self.clock, resources
         starts = resources.route_starts
@@ -77,17 +79,7 @@ class Engine:
             for number, slots in enumerate(resources.queue_slots)
         ]
         self._launchers = [
-            Launcher(clock, number, self.journal.launching, self._launched)
-            for number in range(max(resources.queue_launcher, default=NONE) + 1)
-        ]
-        is_launched = [
-            bool(cost) and launcher != NONE
-            for cost, launcher in zip(resources.queue_launch_ps, resources.queue_launcher, strict=True)
-        ]
-        tasks = self._tasks
-        self._launcher_of = [
-            resources.queue_launcher[queue] if kind == COMPUTE and is_launched[queue] else NONE
-            for kind, queue in zip(tasks.kind, tasks.where, strict=True)
+            Launcher(clock, number, self.journal.launching, self._launched) for number in range(launchers)
         ]
 
     def run(self) -> Timeline:
@@ -97,13 +89,12 @@ class Engine:
             self.clock.after(change[0], Phase.CAPACITY, change[1], self._capacity_change(change[2]))
         for task, release_ps in enumerate(self._tasks.release_ps):
             if release_ps:
-                self._waits_for[task] += 1
-                self._launch_waits_for[task] += 1
                 self.clock.after(release_ps, Phase.RELEASED, task, self._released)
-            elif self._waits_for[task] == 0:
-                self._is_ready(task, NONE)
-                if self._is_async and self._launcher_of[task] != NONE:
+            elif self._launch_waits_for[task] == 0:
+                if self._launcher_of[task] != NONE:
                     self._is_launchable(task, NONE)
+                if self._waits_for[task] == 0:
+                    self._is_ready(task, NONE)
         self.clock.run()
         return self.journal.timeline()
 
@@ -116,8 +107,9 @@ class Engine:
             "parts": 1,
             "out_gate": gates[0],
             "in_gate": gates[1],
+            "launcher": NONE,
         }
-        for name in ("kind", "amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
+        for name in OF_A_TASK:
             getattr(self._tasks, name).append(row.get(name, 0))
         self._followers.append([])
         self._waits_for.append(0)
@@ -146,7 +138,7 @@ class Engine:
 
     def _released(self, task: int) -> None:
         self._wait_ended(task, NONE)
-        if self._is_async and self._launcher_of[task] != NONE:
+        if self._launcher_of[task] != NONE:
             self._launch_wait_ended(task, NONE)
 
     def _wait_ended(self, task: int, cause: int) -> None:
@@ -158,8 +150,6 @@ class Engine:
         self.journal.ready(task, cause)
         self._ready.append(task)
         self._have_round()
-        if self._launcher_of[task] != NONE and not self._is_async:
-            self._is_launchable(task, NONE if cause == NONE else 4 * cause + FINISHED)
 
     def _launch_wait_ended(self, task: int, cause: int) -> None:
         self._launch_waits_for[task] -= 1
@@ -173,10 +163,14 @@ class Engine:
 
     def _launched(self, task: int) -> None:
         self.journal.launched(task)
-        launcher, queue = self._launcher_of[task], self._queues[self._tasks.where[task]]
-        queue.submit(task, 0)
+        launcher = self._launcher_of[task]
         self.changed(self._launchers[launcher])
-        self.changed(queue)
+        if self._tasks.kind[task] == COMPUTE:
+            queue = self._queues[self._tasks.where[task]]
+            queue.submit(task, 0)
+            self.changed(queue)
+        else:
+            self._wait_ended(task, NONE)
         if self._is_async:
             for follower in self._followers[task]:
                 if self._launcher_of[follower] == launcher:
@@ -190,7 +184,8 @@ class Engine:
         launcher = self._launcher_of[task]
         for follower in self._followers[task]:
             self._wait_ended(follower, task)
-            if self._is_async and self._launcher_of[follower] not in (NONE, launcher):
+            other = self._launcher_of[follower]
+            if other != NONE and not (self._is_async and other == launcher):
                 self._launch_wait_ended(follower, 4 * task + FINISHED)
 
     def _leave(self, task: int) -> None:
@@ -221,8 +216,8 @@ class Engine:
             self._submit(task)
         launchable, self._launchable = self._launchable, []
         for task in sorted(launchable):
-            launcher, queue = self._launchers[self._launcher_of[task]], self._tasks.where[task]
-            launcher.submit(task, self._tasks.rank[task], self._resources.queue_launch_ps[queue])
+            launcher = self._launchers[self._launcher_of[task]]
+            launcher.submit(task, self._tasks.rank[task], self._tasks.launch_ps[task])
             self.changed(launcher)
         for stations in self._changed:
             if len(stations) == 1:

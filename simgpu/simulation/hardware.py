@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from simgpu.machine import Machine
-from simgpu.simulation.workload import NONE, Ints, Resources
+from simgpu.simulation.workload import NONE, Ints, Launchers, Resources
 from simgpu.units import PS_PER_S
 
 
@@ -16,18 +16,24 @@ class Hardware:
     """The resources of a machine. Routes get their numbers when they are first asked for.
 
     A host's CPU devices have one queue together, whose tasks are cut for its intra-op threads. A GPU has `streams`
-    queues, each for one task at a time, and one launcher. Queues on one card share its speed, but for those of
-    `exclusive` slices, each of which has a card's speed for itself. With `copy_engines`, a card has places for as many
-    transfers in each direction as it has engines for that: half of them, and at least one.
+    queues, each for one task at a time, and one launcher, its own or its host's (`launchers`). Queues on one card
+    share its speed, but for those of `exclusive` slices, each of which has a card's speed for itself. With
+    `copy_engines`, a card has places for as many transfers in each direction as it has engines for that: half of them,
+    and at least one.
     """
 
-    def __init__(self, machine: Machine, *, streams: int = 1, copy_engines: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, *, streams: int = 1, copy_engines: bool = True, launchers: Launchers = "device"
+    ) -> None:
         self.machine = machine
         self._streams = streams
         self._has_gates = copy_engines
         self._routes: dict[tuple[int, int], int] = {}
         self._gpus = [number for number, device in enumerate(machine.devices) if device.kind == "GPU"]
-        self._launcher = {device: place for place, device in enumerate(self._gpus)}
+        self._launcher = {
+            device: place if launchers == "device" else machine.physical(device).host
+            for place, device in enumerate(self._gpus)
+        }
         self._first_queue = {device: len(machine.hosts) + place * streams for place, device in enumerate(self._gpus)}
         self._sharing = Counter(self._sharers(device) for device in self._gpus for _ in range(streams))
         shared = [sharers for sharers, count in self._sharing.items() if count > 1]
@@ -37,6 +43,10 @@ class Hardware:
         """Return the queue of a device, and on a GPU of a stream."""
         first = self._first_queue.get(device)
         return self.machine.physical(device).host if first is None else first + stream
+
+    def launcher(self, device: int | None) -> int:
+        """Return the launcher of a GPU; NONE for a CPU, or none."""
+        return NONE if device is None else self._launcher.get(device, NONE)
 
     def route(self, source: int, target: int) -> int:
         """Return the route between two devices; NONE within one memory."""
@@ -63,8 +73,6 @@ class Hardware:
             queue_slots=_ints([*(host.inter_op_threads for host in machine.hosts), *(1 for _ in gpus)]),
             queue_pool=_ints([*hosts, *(NONE for _ in gpus)]),
             queue_card=_ints([*(NONE for _ in hosts), *(self._channel_of(device) for device in gpus)]),
-            queue_launcher=_ints([*(NONE for _ in hosts), *(self._launcher[device] for device in gpus)]),
-            queue_launch_ps=_ints([*(0 for _ in hosts), *(machine.model(gpu).launch_overhead_ps for gpu in gpus)]),
             pool_threads=_ints([host.intra_op_threads for host in machine.hosts]),
             channel_per_s=_ints([*(it.bandwidth_bytes_per_s for it in machine.channels), *[PS_PER_S] * cards]),
             channel_latency_ps=_ints([*(it.latency_ps for it in machine.channels), *[0] * cards]),

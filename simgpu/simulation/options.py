@@ -11,7 +11,7 @@ from simgpu.errors import InvalidValue, check_type
 from simgpu.simulation.disciplines import DISCIPLINES, Discipline
 from simgpu.simulation.perturbations import Perturbation
 from simgpu.simulation.running import EngineChoice, one_of
-from simgpu.simulation.workload import LaunchMode, LinkPolicyName
+from simgpu.simulation.workload import Launchers, LaunchMode, LinkPolicyName
 
 OnOom = Literal["raise", "wait", "spill"]
 
@@ -19,6 +19,7 @@ CHOICES: Mapping[str, Sequence[str]] = MappingProxyType(
     {
         "links": get_args(LinkPolicyName),
         "launch": get_args(LaunchMode),
+        "launchers": get_args(Launchers),
         "on_oom": get_args(OnOom),
         "engine": get_args(EngineChoice),
         "discipline": tuple(DISCIPLINES),
@@ -29,6 +30,7 @@ CHOICES: Mapping[str, Sequence[str]] = MappingProxyType(
 _MEANINGS = {
     "links": "a link policy",
     "launch": "a mode of launching",
+    "launchers": "a choice of launchers",
     "on_oom": "a way to treat a lack of memory",
     "engine": "an engine",
     "discipline": "a discipline",
@@ -41,17 +43,19 @@ class SimulationOptions:
     """What a model of the hardware assumes.
 
     `links`: `fair` or `fifo`. `launch`: with `async`, the host launches an operation as soon as what it waits for on
-    the same GPU has been launched; with `sync`, when its inputs are there. `streams`: how many operations a GPU may
-    compute at a time; those with the attribute `stream` choose theirs, the others take stream 0. `discipline`: one of
-    DISCIPLINES, or a function. `copy_engines`: whether a card's engines limit how many transfers it has at a time.
-    `on_oom`: what becomes of an operation or transfer that finds no memory: `raise` ends the run, `wait` lets it wait
-    until there is some, `spill` moves other tensors to the host. `perturbations`: what goes otherwise than the data
-    sheets say; `seed` is for what is random in that. `engine`: `simpy`, `compiled`, or `auto` for the faster one that
-    can do what is asked.
+    the same GPU has been launched; with `sync`, when its inputs are there. `launchers`: with `device`, each GPU has a
+    thread of its host to itself to launch; with `host`, all GPUs of a host share one. `streams`: how many operations a
+    GPU may compute at a time; those with the attribute `stream` choose theirs, the others take stream 0. `discipline`:
+    one of DISCIPLINES, or a function. `copy_engines`: whether a card's engines limit how many transfers it has at a
+    time. `on_oom`: what becomes of an operation or transfer that finds no memory: `raise` ends the run, `wait` lets it
+    wait until there is some, `spill` moves other tensors to the host. `perturbations`: what goes otherwise than the
+    data sheets say; `seed` is for what is random in that. `engine`: `simpy`, `compiled`, or `auto` for the faster one
+    that can do what is asked.
     """
 
     links: LinkPolicyName = "fair"
     launch: LaunchMode = "async"
+    launchers: Launchers = "device"
     streams: int = 1
     discipline: str | Discipline = "fifo"
     copy_engines: bool = True

@@ -70,7 +70,7 @@ def simulate(
 class _Simulation:
     """Costs and options, ready for any placement."""
 
-    costs: CostModel
+    costs: Given
     options: SimulationOptions
     on_progress: OnProgress | None
 
@@ -132,12 +132,18 @@ class _Simulation:
         return progress.trace
 
     def _hardware(self, placement: Placement) -> Hardware:
-        return Hardware(placement.machine, streams=self.options.streams, copy_engines=self.options.copy_engines)
+        options = self.options
+        return Hardware(
+            placement.machine,
+            streams=options.streams,
+            copy_engines=options.copy_engines,
+            launchers=options.launchers,
+        )
 
     def _workload(self, program: Program, hardware: Hardware) -> Workload:
         given = self.options.discipline
         discipline = DISCIPLINES[given] if isinstance(given, str) else given
-        workload = Assembly(program, self.costs, hardware, discipline, self.options.streams).workload()
+        workload = Assembly(program, self.costs, hardware, discipline, self.options).workload()
         return perturbed(workload, program, self.options.perturbations, self.options.seed)
 
     def _run(self, workload: Workload) -> Timeline:

@@ -60,7 +60,7 @@ class Gate:
 
 
 class Launcher:
-    """The host of a GPU, as far as it launches operations: one at a time."""
+    """A thread of a host, as far as it launches operations and transfers: one at a time."""
 
     kind = 1
 

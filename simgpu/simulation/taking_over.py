@@ -145,6 +145,8 @@ def workload_of_rest(rest: Rest, workload: Workload) -> Workload:
         rate_cap=column(workload.rate_cap, 0, zeros),
         out_gate=column(workload.out_gate, NONE, [it.gates[0] for it in rest.restored]),
         in_gate=column(workload.in_gate, NONE, [it.gates[1] for it in rest.restored]),
+        launcher=column(workload.launcher, NONE, [NONE for _ in zeros]),
+        launch_ps=column(workload.launch_ps, 0, zeros),
         follower_starts=starts,
         followers=followers,
     )

@@ -16,9 +16,10 @@ STARTED, FINISHED, LAUNCHED = 0, 1, 2
 class Timeline:
     """Times in picoseconds, one for each task; NONE where it did not come to that.
 
-    `cause` is the predecessor whose end made a task ready, NONE if none did. `launch_cause` is what allowed its launch:
-    `4 * predecessor + FINISHED` or `… + LAUNCHED`, or NONE; `launchable_ps` is when. `log` has, in the order in which
-    they happened, `4 * task + STARTED`, `… + FINISHED` and `… + LAUNCHED` (the end of its launch).
+    `cause` is the predecessor whose end made a task ready, NONE if none did: its release, or the end of
+    a move's launch. `launch_cause` is what allowed its launch: `4 * predecessor + FINISHED` or `… + LAUNCHED`, or NONE;
+    `launchable_ps` is when. `log` has, in the order in which they happened, `4 * task + STARTED`,
+    `… + FINISHED` and `… + LAUNCHED` (the end of its launch).
     """
 
     ready_ps: Ints

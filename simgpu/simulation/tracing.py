@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simgpu.program import Program, Progress, TaskKind
+from simgpu.program import Program, Progress, TaskKind, launching_gpu
 from simgpu.program.recorder import path_name
 from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
 from simgpu.simulation.workload import NONE, Ints
@@ -67,7 +67,7 @@ def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[E
     is_compute = np.array([task.kind is TaskKind.COMPUTE for task in program.tasks] + [False] * len(extras), bool)
     moved = [_moved_bytes(program, task) for task in range(len(program.tasks))] + [it.size_bytes for it in extras]
     sizes = np.array(moved, np.int64)
-    resources, resource_of = _resources(program, extras)
+    resources, resource_of, launched_for = _resources(program, extras)
     return Table(
         Span,
         _KINDS,
@@ -77,7 +77,7 @@ def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[E
         columns=(
             np.where(is_launch, 2, np.where(is_compute[tasks], 0, 1)),
             tasks,
-            resource_of[tasks],
+            np.where(is_launch, launched_for[tasks], resource_of[tasks]),
             np.where(is_launch, timeline.launchable_ps[tasks], np.maximum(ready_ps, launch_end_ps)),
             np.where(is_launch, timeline.launch_start_ps[tasks], timeline.start_ps[tasks]),
             np.where(is_launch, launch_end_ps, timeline.end_ps[tasks]),
@@ -103,14 +103,15 @@ def _moved_bytes(program: Program, task: int) -> int:
     return 0 if what.kind is TaskKind.COMPUTE else program.placement.graph.tensor_spec(what.subject).nbytes
 
 
-def _resources(program: Program, extras: Sequence[Extra]) -> tuple[list[str], Ints]:
-    """Return the names of devices and ways, and the number of its own for each task."""
+def _resources(program: Program, extras: Sequence[Extra]) -> tuple[list[str], Ints, Ints]:
+    """Return the names of devices and ways, and for each task the number of its own and of the GPU that launches it."""
     machine = program.placement.machine
-    numbers: dict[str, int] = {}
+    numbers = {device.name: number for number, device in enumerate(machine.devices)}
     chosen = [
         machine.devices[task.device].name if task.kind is TaskKind.COMPUTE else path_name(machine, task)
         for task in program.tasks
     ]
     chosen += [it.way for it in extras]
     of = np.array([numbers.setdefault(name, len(numbers)) for name in chosen], np.int64)
-    return list(numbers), of
+    launched_for = [launching_gpu(task, machine) for task in program.tasks] + [None for _ in extras]
+    return list(numbers), of, np.array([NONE if it is None else it for it in launched_for], np.int64)

@@ -2,14 +2,16 @@
 
 The rules, which both engines keep to the picosecond, and to the order of what happens at one instant:
 
-* A task is ready when its predecessors have finished, and not before its `release_ps`.
+* A task is ready when its predecessors have finished, and not before its `release_ps`; a MOVE that is launched, not
+  before the end of its launch either.
 * COMPUTE: its queue takes up to `slots` tasks at a time, in the order of (rank, time of arrival, number). It lasts for
   `parts` times `amount` picoseconds. On a queue with a thread pool it is cut: its parts go through the pool's one queue
   in order, behind those that are there. On a queue of a card it shares the card's channel with all that computes there.
-* Where a queue has a launch cost, the host of its launcher first launches each task, one at a time, in the order of
-  (rank, time, number); the queue then takes tasks in the order of their launches. With `launch` `sync` a task may be
-  launched when it is ready. With `async` it may be launched when those of its predecessors that have the same launcher
-  are launched and all others have finished, and not before its release; its queue then waits for it until it is ready.
+* A COMPUTE or MOVE with a launcher, and a `launch_ps` of more than 0, is launched first. A launcher, which is a thread
+  of a host, launches one task at a time, in the order of (rank, time, number). With `launch` `sync` a task may be
+  launched when its predecessors have finished, with `async` when those of them that have the same launcher are launched
+  and all others have finished; in neither case before its release. At the end of its launch a COMPUTE arrives at its
+  queue, with rank 0, so that the queue takes what is launched in the order of launches, and waits until it is ready.
 * MOVE: waits for a place at each of its gates (copy engines), then pays the latency of its route, once, without using
   any bandwidth, and moves `amount` bytes: with `fair` links over all channels of its route at once, at its max-min fair
   rate, and never faster than its `rate_cap`; with `fifo` links over one channel after the other (store-and-forward),
@@ -43,9 +45,16 @@ from simgpu.errors import InvalidValue, check_type
 Ints = NDArray[np.int64]
 LinkPolicyName = Literal["fair", "fifo"]
 LaunchMode = Literal["sync", "async"]
+Launchers = Literal["device", "host"]
 
 COMPUTE, MOVE, DELAY = 0, 1, 2
 NONE = -1
+
+OF_A_TASK = (
+    *("kind", "amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"),
+    *("launcher", "launch_ps"),
+)
+"""The columns of a workload that have one entry for each task."""
 
 
 def ints(*values: int) -> Ints:
@@ -61,18 +70,15 @@ def _no_ints() -> Ints:
 class Resources:
     """What tasks compete for. Each array has one entry for each queue, pool, channel, route or gate.
 
-    `queue_pool`, `queue_card`, `queue_launcher` are NONE where a queue has none; it has a pool or a card, not both.
-    Launchers have lower numbers than there are queues. The card of a queue is a channel whose capacity is picoseconds
-    of work per second: 10**12 for a whole card. The channels of route r are
-    `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of capacity: at a time, to a
-    channel. Capacities are 1 or more; that of a fat pipe holds for each flow by itself.
+    `queue_pool` and `queue_card` are NONE where a queue has none; it has a pool or a card, not both. The card of a
+    queue is a channel whose capacity is picoseconds of work per second: 10**12 for a whole card. The channels of route
+    r are `route_channels[route_starts[r]:route_starts[r + 1]]`, in order. `change_…` are changes of capacity: at a
+    time, to a channel. Capacities are 1 or more; that of a fat pipe holds for each flow by itself.
     """
 
     queue_slots: Ints = field(default_factory=_no_ints)
     queue_pool: Ints = field(default_factory=_no_ints)
     queue_card: Ints = field(default_factory=_no_ints)
-    queue_launcher: Ints = field(default_factory=_no_ints)
-    queue_launch_ps: Ints = field(default_factory=_no_ints)
     pool_threads: Ints = field(default_factory=_no_ints)
     channel_per_s: Ints = field(default_factory=_no_ints)
     channel_latency_ps: Ints = field(default_factory=_no_ints)
@@ -92,11 +98,10 @@ class Resources:
         _check_same_length(self, "change_")
         for name in ("queue_slots", "pool_threads", "channel_per_s", "gate_places", "change_per_s"):
             _check_least(self, name, 1)
-        for name in ("queue_launch_ps", "channel_latency_ps", "route_latency_ps", "change_ps"):
+        for name in ("channel_latency_ps", "route_latency_ps", "change_ps"):
             _check_least(self, name, 0)
         _check_indices(self, "queue_pool", len(self.pool_threads))
         _check_indices(self, "queue_card", len(self.channel_per_s))
-        _check_indices(self, "queue_launcher", len(self.queue_slots))
         _check_never("queue", (self.queue_pool != NONE) & (self.queue_card != NONE), "has both a pool and a card")
         _check_starts("route_starts", self.route_starts, self.routes, len(self.route_channels))
         _check_indices(self, "route_channels", len(self.channel_per_s), least=0)
@@ -113,9 +118,9 @@ class Workload:
     """Tasks, numbered from 0, and who follows whom. Each array has one entry for each task, but for the last two.
 
     `kind` is COMPUTE, MOVE or DELAY; `amount` bytes or picoseconds; `where` a queue or a route (NONE: in place); lower
-    `rank` goes first; `rate_cap` is in bytes per second, 0 for none; `out_gate` and `in_gate` are NONE for none. The
-    followers of task t are `followers[follower_starts[t]:follower_starts[t + 1]]`. Raises InvalidValue if the arrays do
-    not fit together.
+    `rank` goes first; `rate_cap` is in bytes per second, 0 for none; `out_gate` and `in_gate` are NONE for none, and so
+    is `launcher`; launchers have lower numbers than there are queues and tasks together. The followers of task t are
+    `followers[follower_starts[t]:follower_starts[t + 1]]`. Raises InvalidValue if the arrays do not fit together.
     """
 
     resources: Resources
@@ -128,32 +133,47 @@ class Workload:
     rate_cap: Ints
     out_gate: Ints
     in_gate: Ints
+    launcher: Ints
+    launch_ps: Ints
     follower_starts: Ints
     followers: Ints
 
     def __post_init__(self) -> None:
         check_type(self.resources, Resources, "resources", "a Resources; make one of arrays: Resources(...)")
         _check_int64(self)
-        for name in ("amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"):
+        for name in OF_A_TASK[1:]:
             if len(getattr(self, name)) != len(self.kind):
                 raise InvalidValue(f"{name} has {len(getattr(self, name))} entries for {len(self.kind)} tasks")
         _check_starts("follower_starts", self.follower_starts, len(self), len(self.followers))
-        for name, least in (("amount", 0), ("parts", 1), ("release_ps", 0), ("rate_cap", 0)):
+        for name, least in (("amount", 0), ("parts", 1), ("release_ps", 0), ("rate_cap", 0), ("launch_ps", 0)):
             _check_least(self, name, least)
         _check_range("kind", self.kind, COMPUTE, DELAY + 1)
         _check_indices(self, "followers", len(self.kind), least=0)
         for gate in ("out_gate", "in_gate"):
             _check_indices(self, gate, len(self.resources.gate_places))
+        _check_indices(self, "launcher", len(self.resources.queue_slots) + len(self))
         is_compute = self.kind == COMPUTE
         _check_range("where of COMPUTE", self.where[is_compute], 0, len(self.resources.queue_slots))
         _check_range("where of MOVE", self.where[self.kind == MOVE], NONE, self.resources.routes)
         has_no_route = (self.kind != MOVE) | (self.where == NONE)
         has_gates = (self.out_gate != NONE) | (self.in_gate != NONE)
         _check_never("task", has_gates & has_no_route, "has gates, which only a MOVE on a route has")
+        has_launcher = self.launcher != NONE
+        _check_never("task", has_launcher & (self.kind == DELAY), "has a launcher, which only a COMPUTE or a MOVE has")
         _check_never("task", has_gates & (self.out_gate == self.in_gate), "has one gate for out_gate and in_gate")
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    @property
+    def launchers(self) -> int:
+        """How many launchers there are."""
+        return int(self.launcher.max(initial=NONE)) + 1
+
+    @property
+    def launched_by(self) -> Ints:
+        """The launcher of each task that is launched, NONE for the others."""
+        return np.where(self.launch_ps > 0, self.launcher, NONE)
 
     def predecessor_counts(self) -> Ints:
         """Return how many tasks each task waits for."""

@@ -57,6 +57,8 @@ def collective(nodes: int, steps: list[Step], *tiers: Tier) -> Workload:
         rate_cap=zero,
         out_gate=none,
         in_gate=none,
+        launcher=none,
+        launch_ps=zero,
         follower_starts=starts,
         followers=followers,
     )

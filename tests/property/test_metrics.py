@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import hypothesis.strategies as st
 from hypothesis import assume, event, given
 
-from simgpu.costs import Cost
+from simgpu.costs import Cost, MoveCost
 from simgpu.errors import OutOfDeviceMemory, PlacementError
 from simgpu.execution import execute
 from simgpu.metrics import critical_path, explain, memory_use, metrics_of, queue_lengths, slack_ps
@@ -25,17 +25,21 @@ OPTIONS = st.fixed_dictionaries(
 
 
 class Drawn:
-    """Costs from a list, by the number of the operation; one operation may take longer."""
+    """Costs from a list, by the number of the operation, and of moves; one operation may take longer."""
 
-    def __init__(self, durations_us, longer="", by_ps=0):
-        self.durations_us, self.longer, self.by_ps = durations_us, longer, by_ps
+    def __init__(self, durations_us, moves_launch_us=0, longer="", by_ps=0):
+        self.durations_us, self.moves_launch_us = durations_us, moves_launch_us
+        self.longer, self.by_ps = longer, by_ps
 
     def cost(self, operation, device):
         by_ps = self.by_ps if operation.name == self.longer else 0
         return Cost(self.durations_us[operation.index % len(self.durations_us)] * US + by_ps)
 
+    def move(self, size_bytes, source, target):
+        return MoveCost(self.moves_launch_us * US)
 
-COSTS = st.lists(st.integers(0, 9), min_size=1, max_size=8).map(Drawn)
+
+COSTS = st.builds(Drawn, st.lists(st.integers(0, 9), min_size=1, max_size=8), st.sampled_from((0, 0, 1, 7)))
 
 
 def placed(case):
@@ -55,9 +59,10 @@ def traced(run):
 
 
 @st.composite
-def runs(draw):
+def runs(draw, launchers=("device", "host")):
     """A placement, the options of its simulation, and the trace."""
     placement, costs, options = placed(draw(cases())), draw(COSTS), draw(OPTIONS)
+    options["launchers"] = draw(st.sampled_from(launchers))
     return placement, {"costs": costs, **options}, traced(lambda: simulate(placement, costs=costs, **options))
 
 
@@ -116,7 +121,7 @@ def durations(trace, without=""):
     }
 
 
-@given(runs(), st.data())
+@given(runs(launchers=("device",)), st.data())
 def test_an_operation_may_take_longer_by_its_slack(run, data):
     placement, options, trace = run
     slack = slack_ps(trace, placement)
@@ -124,7 +129,8 @@ def test_an_operation_may_take_longer_by_its_slack(run, data):
     assume(loose)
     number = data.draw(st.sampled_from(loose))
     name = trace.spans[number].name
-    costs = Drawn(options["costs"].durations_us, name, data.draw(st.sampled_from((1, int(slack[number])))))
+    by_ps = data.draw(st.sampled_from((1, int(slack[number]))))
+    costs = Drawn(options["costs"].durations_us, options["costs"].moves_launch_us, name, by_ps)
     longer = traced(lambda: simulate(placement, **options | {"costs": costs}))
     is_comparable = in_order(longer) == in_order(trace) and durations(longer, name) == durations(trace, name)
     event(f"comparable: {is_comparable}")

@@ -36,16 +36,27 @@ def alone_ps(workload: Workload, links: str, bound: Any) -> list[int]:
 
 
 def _alone_ps(workload: Workload, links: str, task: int, per_s: list[int], *, is_least: bool) -> int:
-    resources, amount, where = workload.resources, int(workload.amount[task]), int(workload.where[task])
-    parts = int(workload.parts[task])
+    launch_ps = int(workload.launch_ps[task]) * (workload.launched_by[task] != NONE)
+    if is_least:  # the host may have launched it ahead
+        launch_ps = 0
     if workload.kind[task] == COMPUTE:
-        card, pool = resources.queue_card[where], resources.queue_pool[where]
-        if card != NONE:
-            return amount * parts * PS_PER_S // per_s[card] + (not is_least)
-        threads = int(resources.pool_threads[pool]) if is_least and pool != NONE else 1
-        return -(-parts // threads) * amount + (0 if is_least else int(resources.queue_launch_ps[where]))
-    if workload.kind[task] != MOVE:
-        return amount
+        return launch_ps + _compute_alone_ps(workload, task, per_s, is_least=is_least)
+    if workload.kind[task] == MOVE:
+        return launch_ps + _move_alone_ps(workload, links, task, per_s, is_least=is_least)
+    return int(workload.amount[task])
+
+
+def _compute_alone_ps(workload: Workload, task: int, per_s: list[int], *, is_least: bool) -> int:
+    resources, amount, where = workload.resources, int(workload.amount[task]), int(workload.where[task])
+    parts, card, pool = int(workload.parts[task]), resources.queue_card[where], resources.queue_pool[where]
+    if card != NONE:
+        return amount * parts * PS_PER_S // per_s[card] + (not is_least)
+    threads = int(resources.pool_threads[pool]) if is_least and pool != NONE else 1
+    return -(-parts // threads) * amount
+
+
+def _move_alone_ps(workload: Workload, links: str, task: int, per_s: list[int], *, is_least: bool) -> int:
+    resources, amount, where = workload.resources, int(workload.amount[task]), int(workload.where[task])
     if where == NONE:
         return 0
     channels = resources.route_channels[resources.route_starts[where] : resources.route_starts[where + 1]].tolist()
@@ -78,7 +89,7 @@ def test_a_run_takes_at_least_its_longest_path_and_at_most_one_task_after_the_ot
     assert longest_path_ps(workload, alone_ps(workload, links, max)) <= makespan_ps <= serial_ps + len(workload)
 
 
-IN_TICKS = ("queue_launch_ps", "channel_latency_ps", "route_latency_ps", "change_ps")
+IN_TICKS = ("channel_latency_ps", "route_latency_ps", "change_ps")
 
 
 def faster(workload: Workload, times: int) -> Workload:
@@ -93,6 +104,7 @@ def faster(workload: Workload, times: int) -> Workload:
         workload,
         resources=replace(resources, **quicker),
         release_ps=workload.release_ps // times,
+        launch_ps=workload.launch_ps // times,
         amount=np.where(is_move, workload.amount, workload.amount // times),
         rate_cap=workload.rate_cap * times,
     )
@@ -126,11 +138,10 @@ def test_so_it_does_where_flows_share_channels_but_for_ticks(engine, workload, t
 def permuted(workload: Workload, draw: Any) -> Workload:
     """Return the same workload with other numbers for queues, pools, launchers, channels, routes and gates."""
     resources = workload.resources
-    launchers = int(resources.queue_launcher.max(initial=NONE)) + 1
     counts = {
         "queue": len(resources.queue_slots),
         "pool": len(resources.pool_threads),
-        "launcher": launchers,
+        "launcher": workload.launchers,
         "channel": len(resources.channel_per_s),
         "route": resources.routes,
         "gate": len(resources.gate_places),
@@ -147,7 +158,7 @@ def permuted(workload: Workload, draw: Any) -> Workload:
     renamed["route_channels"] = np.concatenate([*routes, np.zeros(0, np.int64)])
     renamed["route_starts"] = np.cumsum([0, *map(len, routes)])
     renamed["change_channel"] = new["channel"][resources.change_channel]
-    for name, of in (("queue_pool", "pool"), ("queue_card", "channel"), ("queue_launcher", "launcher")):
+    for name, of in (("queue_pool", "pool"), ("queue_card", "channel")):
         renamed[name] = new[of][renamed[name]]
     where = np.where(workload.kind == COMPUTE, workload.where, NONE)
     return replace(
@@ -160,6 +171,7 @@ def permuted(workload: Workload, draw: Any) -> Workload:
         ),
         out_gate=new["gate"][workload.out_gate],
         in_gate=new["gate"][workload.in_gate],
+        launcher=new["launcher"][workload.launcher],
     )
 
 

@@ -30,7 +30,8 @@ class Scope(NamedTuple):
 @st.composite
 def workloads(draw: st.DrawFn, scope: Scope = Scope()) -> Workload:  # noqa: B008  # frozen
     sketch = Sketch()
-    queues, gates = _queues(draw, sketch, scope), []
+    launchers = draw(st.integers(0, 2)) if scope.has_order else 0
+    queues, gates = _queues(draw, sketch, scope, launchers), []
     cards = len(sketch.columns["channel_per_s"])
     channels = [
         sketch.channel(draw(scope.rates), latency_ps=draw(SMALL) * scope.unit, is_fatpipe=draw(st.integers(0, 3)) == 0)
@@ -45,13 +46,13 @@ def workloads(draw: st.DrawFn, scope: Scope = Scope()) -> Workload:  # noqa: B00
         channel = draw(st.sampled_from(range(cards + len(channels))))
         sketch.change(draw(SMALL) * scope.unit, channel, draw(scope.rates))
     for number in range(draw(st.integers(0, scope.most_tasks))):
-        _task(draw, sketch, scope, queues, gates)
+        _task(draw, sketch, scope, queues, gates, launchers)
         for before in draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else ():
             sketch.follow(before, number)
     return sketch.workload()
 
 
-def _queues(draw: st.DrawFn, sketch: Sketch, scope: Scope) -> list[int]:
+def _queues(draw: st.DrawFn, sketch: Sketch, scope: Scope, launchers: int) -> list[int]:
     slots = st.integers(1, 2) if scope.has_order else st.just(scope.most_tasks)
     queues = [sketch.queue(draw(slots))]
     if scope.has_order:
@@ -59,20 +60,21 @@ def _queues(draw: st.DrawFn, sketch: Sketch, scope: Scope) -> list[int]:
     for _ in range(draw(st.integers(0, 2)) if scope.has_cards else 0):
         card = sketch.card()
         queues += [sketch.queue(draw(slots), card=card) for _ in range(draw(st.integers(1, 2)))]
-    launchers = draw(st.integers(0, 2)) if scope.has_order else 0
     for launcher in range(launchers):
         for _ in range(draw(st.integers(1, 2))):
             queues.append(sketch.queue(draw(slots), launcher=launcher, launch_ps=draw(st.integers(1, 5)) * scope.unit))
     return queues
 
 
-def _task(draw: st.DrawFn, sketch: Sketch, scope: Scope, queues: list[int], gates: list[int]) -> None:
+def _task(draw: st.DrawFn, sketch: Sketch, scope: Scope, queues: list[int], gates: list[int], launchers: int) -> None:
     release_ps = draw(st.sampled_from([0, 0, 0, 1, 5])) * scope.unit
     amount = draw(SMALL) * scope.unit
     match draw(st.sampled_from(["compute", "compute", "move", "move", "move", "delay"])):
         case "compute":
-            about = {"parts": draw(st.integers(1, 3)), "rank": draw(st.integers(0, 2))}
-            sketch.compute(draw(st.sampled_from(queues)), amount, release_ps=release_ps, **about)
+            about = {"parts": draw(st.integers(1, 3)), "rank": draw(st.integers(0, 2)), "release_ps": release_ps}
+            if draw(st.integers(0, 3)) == 0:  # another launch than is usual on its queue, or none
+                about |= _launch(draw, scope, launchers)
+            sketch.compute(draw(st.sampled_from(queues)), amount, **about)
         case "move":
             cap = draw(st.one_of(st.just(0), st.just(0), scope.rates))
             out_gate, in_gate = draw(st.lists(st.sampled_from([NONE, *gates]), min_size=2, max_size=2))
@@ -81,6 +83,13 @@ def _task(draw: st.DrawFn, sketch: Sketch, scope: Scope, queues: list[int], gate
                 in_gate = NONE
             if where == NONE:
                 out_gate = in_gate = NONE
-            sketch.move(where, amount, cap=cap, out_gate=out_gate, in_gate=in_gate, release_ps=release_ps)
+            about = {"rank": draw(st.integers(0, 2)), "release_ps": release_ps} | _launch(draw, scope, launchers)
+            sketch.move(where, amount, cap=cap, out_gate=out_gate, in_gate=in_gate, **about)
         case "delay":
             sketch.delay(amount, release_ps=release_ps)
+
+
+def _launch(draw: st.DrawFn, scope: Scope, launchers: int) -> dict[str, int]:
+    """Return a launcher, or none, and how long a launch takes: for some no time, so that there is none."""
+    launcher = draw(st.sampled_from([NONE, *range(launchers)]))
+    return {"launcher": launcher, "launch_ps": draw(st.integers(0, 3)) * scope.unit if launcher != NONE else 0}

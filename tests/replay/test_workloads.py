@@ -45,6 +45,7 @@ def drawn(seed):
         elif which < 0.95:
             out_gate, in_gate = draw.permutation([-1, *gates])[:2].tolist()
             cap = 10**11 * (number % 3)
+            about |= {"launcher": number % 4 - 1, "launch_ps": number % 3}
             sketch.move(int(draw.choice(routes)), amount, cap=cap, out_gate=out_gate, in_gate=in_gate, **about)
         else:
             sketch.delay(amount, **about)

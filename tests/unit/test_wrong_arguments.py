@@ -204,6 +204,13 @@ ROWS = {
         "Cost(part_ps='3', parts=1, launch_ps=None) is no cost; part_ps must be an int of 0 or more, and parts one of "
         "1 or more"
     ),
+    "sg.Cost(3, launch_ps=-1)": (
+        "Cost(part_ps=3, parts=1, launch_ps=-1) is no cost; launch_ps must be None or an int of 0 or more"
+    ),
+    "sg.MoveCost(None)": (
+        "MoveCost(launch_ps=None, time_ps=None) is no cost; launch_ps must be an int of 0 or more, and time_ps "
+        "one or None"
+    ),
     'sg.Roofline("t4")': "machine='t4' is not a Machine; make one: Machine('2 x t4')",
     'sg.MemoryPool("GPU:0", "3")': "GPU:0: a memory limit must be an int of 0 or more bytes, not '3'",
     'sg.MemoryPool("GPU:0", 512).allocate("3", owner="x")': "GPU:0: x asked for '3' bytes; give an int of 0 or more",

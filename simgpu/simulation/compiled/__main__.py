@@ -16,6 +16,8 @@ if __name__ == "__main__":
         rate_cap=none,
         out_gate=none,
         in_gate=none,
+        launcher=none,
+        launch_ps=none,
         follower_starts=ints(0),
         followers=none,
     )

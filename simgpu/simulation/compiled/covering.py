@@ -44,10 +44,11 @@ def _reasons(workload: Workload) -> Iterator[str]:
     resources = workload.resources
     for name in ("channel_per_s", "change_per_s"):
         yield from _beyond(name, getattr(resources, name), LIMIT_PER_S)
-    for name in ("queue_launch_ps", "channel_latency_ps", "route_latency_ps", "change_ps"):
+    for name in ("channel_latency_ps", "route_latency_ps", "change_ps"):
         yield from _beyond(name, getattr(resources, name), LIMIT_PS)
     yield from _beyond("rate_cap", workload.rate_cap, LIMIT_PER_S)
     yield from _beyond("release_ps", workload.release_ps, LIMIT_PS)
+    yield from _beyond("launch_ps", workload.launch_ps, LIMIT_PS)
     yield from _beyond("amount of DELAY", workload.amount[workload.kind == DELAY], LIMIT_PS)
     is_compute = workload.kind == COMPUTE
     if (workload.amount[is_compute] > LIMIT_PS // workload.parts[is_compute]).any():

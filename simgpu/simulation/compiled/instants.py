@@ -25,6 +25,7 @@ from simgpu.simulation.compiled.arrays import (
     nodes,
     other_tasks,
     out_gate,
+    rank,
     ready_tasks,
     release_ps,
     releases,
@@ -201,7 +202,7 @@ def _play_round(run: Run) -> None:
     for place in range(run.launchable_count):
         task = launchable_tasks(run)[place]
         launcher = nodes(run)[task].launcher
-        enqueue(run, launcher, task, run.now_ps, True)
+        enqueue(run, launcher, task, rank(run)[task])
         change(run, LAUNCHER, launcher)
     run.launchable_count = 0
     for kind in range(CHANNEL + 1):
@@ -235,14 +236,14 @@ def _submit(run: Run, task: int) -> None:
     if action == COMPUTE:
         queue = kinds(run)[QUEUE].first + where(run)[task]
         if nodes(run)[task].launcher == NONE:
-            enqueue(run, queue, task, run.now_ps, True)
+            enqueue(run, queue, task, rank(run)[task])
         change(run, QUEUE, queue)
     elif action == MOVE:
         gate = out_gate(run)[task] if out_gate(run)[task] != NONE else in_gate(run)[task]
         if gate == NONE:
             begin_move(run, task)
         else:
-            enqueue(run, gate, task, run.now_ps, False)
+            enqueue(run, gate, task, 0)
             change(run, GATE, gate)
     else:
         start(run, task)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simgpu.simulation.compiled.phases import POOL
 from simgpu.simulation.compiled.records import (
     ARRAYS,
     CHANNEL,
@@ -33,7 +34,7 @@ class Memory:
         self._arrays: dict[str, NDArray[Any]] = {}
         self._run = np.zeros(1, RUN)
         self._add_columns(workload)
-        self._add_stations(workload.resources)
+        self._add_stations(workload)
         self._add_ways(workload.resources)
         self._add_changes(workload)
         self._add_room(workload, links)
@@ -59,12 +60,13 @@ class Memory:
         self._add(**{name: np.full(tasks, NONE, np.int64) for name in OUTPUTS})
         self._add(log=np.empty(3 * tasks, np.int64))  # start, end and launch of each
 
-    def _add_stations(self, resources: Resources) -> None:
+    def _add_stations(self, workload: Workload) -> None:
         """Add gates, launchers, queues, pools, channels, in this order."""
+        resources = workload.resources
         channels = len(resources.channel_per_s)
         free = [
             resources.gate_places,
-            np.ones(resources.queue_launcher.max(initial=NONE) + 1, np.int64),
+            np.ones(workload.launchers, np.int64),
             resources.queue_slots,
             resources.pool_threads,
             np.ones(channels, np.int64),
@@ -80,11 +82,7 @@ class Memory:
         """Add what queues and channels are like, a way for each route, and behind these one over each queue's card."""
         queues = np.zeros(len(resources.queue_slots), QUEUE)
         has_card, has_pool = resources.queue_card != NONE, resources.queue_pool != NONE
-        _, first_launcher, _, first_pool, _ = self._arrays["kinds"]["first"]
-        queues["launch_ps"] = resources.queue_launch_ps
-        queues["is_launched"] = (resources.queue_launch_ps > 0) & (resources.queue_launcher != NONE)
-        queues["launcher"] = first_launcher + resources.queue_launcher
-        queues["pool"] = np.where(has_pool, first_pool + resources.queue_pool, NONE)
+        queues["pool"] = np.where(has_pool, self._arrays["kinds"]["first"][POOL] + resources.queue_pool, NONE)
         queues["way"] = np.where(has_card, resources.routes + np.arange(len(queues)), NONE)
         channels = np.zeros(len(resources.channel_per_s), CHANNEL)
         channels["per_s"], channels["latency_ps"] = resources.channel_per_s, resources.channel_latency_ps
@@ -147,7 +145,8 @@ class Memory:
         channels = len(arrays["channels"])
         run["task_count"], run["channel_count"] = len(workload), channels
         run["release_count"], run["change_count"] = len(arrays["releases"]), len(arrays["change_ps"])
-        run["is_fair"], run["is_async"] = links == "fair", launch == "async" and arrays["queues"]["is_launched"].any()
+        run["is_fair"], run["is_async"] = links == "fair", launch == "async"
+        run["has_launches"] = (workload.launched_by != NONE).any()
         for name in ("bucket", "group", "flow", "use"):
             run[f"free_{name}"] = NONE
         arrays["buckets"]["ps"][0] = NONE

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simgpu.simulation.compiled.arrays import follower_starts, followers, kind, nodes, queues, release_ps, where
+from simgpu.simulation.compiled.arrays import (
+    follower_starts,
+    followers,
+    kind,
+    kinds,
+    launch_ps,
+    launcher,
+    nodes,
+    release_ps,
+    where,
+)
 from simgpu.simulation.compiled.instants import advance
 from simgpu.simulation.compiled.jit import compiled, kept, sources
-from simgpu.simulation.compiled.phases import IN_PLACE
+from simgpu.simulation.compiled.phases import IN_PLACE, LAUNCHER
 from simgpu.simulation.compiled.records import Run
 from simgpu.simulation.compiled.tasks import begin_tasks
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE
@@ -18,16 +28,17 @@ def _prepare(run: Run) -> None:
     """Fill in what tasks do and wait for."""
     for task in range(run.task_count):
         node = nodes(run)[task]
-        place = where(run)[task]
-        node.action = IN_PLACE if kind(run)[task] == MOVE and place == NONE else kind(run)[task]
+        node.action = IN_PLACE if kind(run)[task] == MOVE and where(run)[task] == NONE else kind(run)[task]
         node.launcher = NONE
-        if node.action == COMPUTE and queues(run)[place].is_launched:
-            node.launcher = queues(run)[place].launcher
+        if launcher(run)[task] != NONE and launch_ps(run)[task] > 0:
+            node.launcher = kinds(run)[LAUNCHER].first + launcher(run)[task]
         node.waits += release_ps(run)[task] > 0
     for place in range(follower_starts(run)[run.task_count]):
         nodes(run)[followers(run)[place]].waits += 1
     for task in range(run.task_count):
-        nodes(run)[task].launch_waits = nodes(run)[task].waits
+        node = nodes(run)[task]
+        node.launch_waits = node.waits
+        node.waits += node.launcher != NONE and node.action != COMPUTE
 
 
 def _play(version: int) -> Callable[[Run, int], bool]:

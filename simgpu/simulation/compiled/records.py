@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from simgpu.simulation.timeline import Timeline
+from simgpu.simulation.workload import OF_A_TASK
 
 I1, I4, I8, F8 = np.int8, np.int32, np.int64, np.float64
 
@@ -31,15 +32,15 @@ RECENT = 256
 
 
 NODE = _record(
-    i8="since_ps", i4="waits launch_waits launcher child beside bucket previous next place", i1="action phase"
+    i8="since_ps turn", i4="waits launch_waits launcher child beside bucket previous next place", i1="action phase"
 )
 """A task: what it waits for, and where it stands among those that wait, or in the calendar.
 
-`waits` and `launch_waits` count what has still to happen, `launcher` is a station. Where it waits it has the time of
-its arrival, `since_ps`, and there `child` is the first of those that come after it, `beside` the next one of its
-siblings. In the calendar it stands between `previous` and `next` in the circle of a `bucket`: that is the end of its
-`phase`. `place` is its flow, or with `fifo` links where it is on its way. Behind the tasks come groups of parts, which
-are in the calendar only.
+`waits` and `launch_waits` count what has still to happen, `launcher` is a station. Where it waits it
+has its rank, `turn`, and the time of its arrival, `since_ps`; `child` is the first of those there that come after it,
+`beside` the next one of its siblings. In the calendar it stands between `previous` and `next` in the circle of a
+`bucket`: that is the end of its `phase`. `place` is its flow, or with `fifo` links where it is on its way. Behind the
+tasks come groups of parts, which are in the calendar only.
 """
 
 BUCKET = _record(i8="ps", i4="first position")
@@ -60,8 +61,8 @@ Those that wait for a pool are a list, from `first` to `last`, and the first one
 KIND = _record(i8="first changed")
 """A kind of station: the number of the first one, and how many are to be dispatched at the end of this instant."""
 
-QUEUE = _record(i8="launch_ps", i4="launcher pool way", i1="is_launched")
-"""`launcher` and `pool` are stations, `way` leads over a card; NONE where there is none."""
+QUEUE = _record(i4="pool way")
+"""`pool` is a station, `way` leads over a card; NONE where there is none."""
 
 CHANNEL = _record(i8="per_s latency_ps", i1="is_fatpipe")
 """A channel as `fifo` links see it."""
@@ -95,7 +96,7 @@ stands at a `position` of a heap.
 """
 
 INPUTS = (
-    *("kind", "amount", "where", "parts", "rank", "release_ps", "rate_cap", "out_gate", "in_gate"),
+    *OF_A_TASK,
     *("follower_starts", "followers"),
 )
 """Columns of a workload."""
@@ -125,7 +126,7 @@ RUN = np.dtype(
         *((f"{name}_count", I8) for name in LISTS),
         *((f"fresh_{name}", I8) for name in ("bucket", "group", "flow", "use", "user")),
         *((f"free_{name}", I8) for name in ("bucket", "group", "flow", "use")),
-        *((name, I8) for name in ("has_begun", "has_round", "is_async", "is_fair", "is_beyond")),
+        *((name, I8) for name in ("has_begun", "has_round", "has_launches", "is_async", "is_fair", "is_beyond")),
         *((name, I8) for name in ("now_ps", "finished", "next_release", "next_change")),
         *((name, I8) for name in ("solution", "step")),
     ]

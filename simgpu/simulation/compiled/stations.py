@@ -6,7 +6,7 @@ from simgpu.simulation.compiled.arrays import (
     amount,
     groups,
     in_gate,
-    kinds,
+    launch_ps,
     launch_start_ps,
     nodes,
     out_gate,
@@ -20,11 +20,11 @@ from simgpu.simulation.compiled.arrays import (
 from simgpu.simulation.compiled.calendar import schedule
 from simgpu.simulation.compiled.flows import begin_flow
 from simgpu.simulation.compiled.jit import compiled
-from simgpu.simulation.compiled.phases import LAUNCHING, PLAIN, POOL, QUEUE
+from simgpu.simulation.compiled.phases import LAUNCHING, PLAIN, POOL
 from simgpu.simulation.compiled.records import Run
 from simgpu.simulation.compiled.tasks import change, start
 from simgpu.simulation.compiled.transfers import begin_move
-from simgpu.simulation.compiled.waiting import dequeue, enqueue
+from simgpu.simulation.compiled.waiting import dequeue, enqueue_since
 from simgpu.simulation.workload import NONE
 
 
@@ -32,10 +32,10 @@ from simgpu.simulation.workload import NONE
 def dispatch_gate(run: Run, gate: int) -> None:
     """Let enter who can; who finds the other gate full waits there."""
     while stations(run)[gate].free and stations(run)[gate].first != NONE:
-        task = dequeue(run, gate, False)
+        task = dequeue(run, gate)
         full = _full_gate(run, out_gate(run)[task], in_gate(run)[task])
         if full != NONE:
-            enqueue(run, full, task, ready_ps(run)[task], False)
+            enqueue_since(run, full, task, 0, ready_ps(run)[task])
             continue
         if out_gate(run)[task] != NONE:
             stations(run)[out_gate(run)[task]].free -= 1
@@ -58,22 +58,21 @@ def dispatch_launcher(run: Run, launcher: int) -> None:
     """Begin the next launch."""
     if stations(run)[launcher].free and stations(run)[launcher].first != NONE:
         stations(run)[launcher].free -= 1
-        task = dequeue(run, launcher, True)
+        task = dequeue(run, launcher)
         launch_start_ps(run)[task] = run.now_ps
         nodes(run)[task].phase = LAUNCHING
-        schedule(run, task, run.now_ps + queues(run)[where(run)[task]].launch_ps)
+        schedule(run, task, run.now_ps + launch_ps(run)[task])
 
 
 @compiled
 def dispatch_queue(run: Run, station: int) -> None:
     """Start what is next, until one is not ready."""
-    queue = queues(run)[station - kinds(run)[QUEUE].first]
     while stations(run)[station].free:
         first = stations(run)[station].first
         if first == NONE or nodes(run)[first].waits:
             return
         stations(run)[station].free -= 1
-        _compute(run, dequeue(run, station, not queue.is_launched))
+        _compute(run, dequeue(run, station))
 
 
 @compiled

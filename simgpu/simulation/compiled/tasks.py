@@ -50,19 +50,19 @@ def change(run: Run, kind: int, station: int) -> None:
 
 @compiled
 def begin_tasks(run: Run) -> None:
-    """Make ready what waits for nothing."""
+    """Make ready, or launchable, what waits for nothing."""
     for task in range(run.task_count):
         if nodes(run)[task].waits == 0:
             _ready(run, task, NONE)
-            if run.is_async and nodes(run)[task].launcher != NONE:
-                _launchable(run, task, NONE)
+        if nodes(run)[task].launch_waits == 0 and nodes(run)[task].launcher != NONE:
+            _launchable(run, task, NONE)
 
 
 @compiled
 def release(run: Run, task: int) -> None:
     """Note that the time has come before which a task may not start."""
     _wait_ended(run, task, NONE)
-    if run.is_async and nodes(run)[task].launcher != NONE:
+    if nodes(run)[task].launcher != NONE:
         _launch_wait_ended(run, task, NONE)
 
 
@@ -71,11 +71,15 @@ def launched(run: Run, task: int) -> None:
     """End a launch."""
     launch_end_ps(run)[task] = run.now_ps
     note(run, task, LAUNCHED)
-    launcher, queue = nodes(run)[task].launcher, kinds(run)[QUEUE].first + where(run)[task]
+    launcher = nodes(run)[task].launcher
     stations(run)[launcher].free += 1
     change(run, LAUNCHER, launcher)
-    enqueue(run, queue, task, run.now_ps, False)
-    change(run, QUEUE, queue)
+    if nodes(run)[task].action == COMPUTE:
+        queue = kinds(run)[QUEUE].first + where(run)[task]
+        enqueue(run, queue, task, 0)
+        change(run, QUEUE, queue)
+    else:
+        _wait_ended(run, task, NONE)
     if run.is_async:
         for place in range(follower_starts(run)[task], follower_starts(run)[task + 1]):
             follower = followers(run)[place]
@@ -100,9 +104,9 @@ def end(run: Run, task: int) -> None:
     for place in range(follower_starts(run)[task], follower_starts(run)[task + 1]):
         follower = followers(run)[place]
         _wait_ended(run, follower, task)
-        if run.is_async:
+        if run.has_launches:
             launcher = nodes(run)[follower].launcher
-            if launcher != NONE and launcher != nodes(run)[task].launcher:
+            if launcher != NONE and not (run.is_async and launcher == nodes(run)[task].launcher):
                 _launch_wait_ended(run, follower, 4 * task + FINISHED)
 
 
@@ -137,8 +141,6 @@ def _ready(run: Run, task: int, why: int) -> None:
     ready_tasks(run)[run.ready_count] = task
     run.ready_count += 1
     run.has_round = 1
-    if nodes(run)[task].launcher != NONE and not run.is_async:
-        _launchable(run, task, NONE if why == NONE else 4 * why + FINISHED)
 
 
 @compiled

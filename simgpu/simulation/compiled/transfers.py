@@ -72,7 +72,7 @@ def dispatch_channel(run: Run, station: int) -> None:
     """Serve who is next, and on a fat pipe all who wait."""
     channel = channels(run)[station - kinds(run)[CHANNEL].first]
     while stations(run)[station].free and stations(run)[station].first >= 0:
-        task = dequeue(run, station, False)
+        task = dequeue(run, station)
         if nodes(run)[task].place == way_starts(run)[where(run)[task]]:
             start(run, task)
         cap = rate_cap(run)[task]
@@ -87,5 +87,5 @@ def dispatch_channel(run: Run, station: int) -> None:
 def _arrive(run: Run, task: int) -> None:
     """Wait for a channel."""
     station = kinds(run)[CHANNEL].first + way_channels(run)[nodes(run)[task].place]
-    enqueue(run, station, task, run.now_ps, False)
+    enqueue(run, station, task, 0)
     change(run, CHANNEL, station)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from simgpu.costs import Cost, Given, Roofline
+from simgpu.costs import Cost, Given, MoveCost, Roofline
 from simgpu.errors import GraphError, InvalidValue, UnknownOperation
 from simgpu.graph import GraphBuilder, TensorSpec
 from simgpu.kernels import add_operation
@@ -28,6 +28,18 @@ class Seven:
 def test_a_cost_that_cannot_be_meant_is_refused(figures):
     with pytest.raises(InvalidValue, match="is no cost"):
         Cost(*figures)
+
+
+@pytest.mark.parametrize("launch_ps", [-1, 1.5, True, "5us", 2**63])
+def test_a_launch_that_cannot_be_meant_is_refused(launch_ps):
+    with pytest.raises(InvalidValue, match="launch_ps must be None or an int of 0 or more"):
+        Cost(1, launch_ps=launch_ps)
+
+
+@pytest.mark.parametrize("figures", [(-1, None), (None, None), (0, -1), (0, 1.5), (2**63, None)])
+def test_a_cost_of_a_move_that_cannot_be_meant_is_refused(figures):
+    with pytest.raises(InvalidValue, match="launch_ps must be an int of 0 or more, and time_ps one or None"):
+        MoveCost(*figures)
 
 
 def work(**attributes):
@@ -60,6 +72,16 @@ def test_a_duration_can_be_given_for_each_kind_of_device():
 
 def test_what_is_not_given_is_asked_of_the_other_model():
     assert Given(Seven()).cost(work(), GPU) == Cost(7, 3)
+
+
+class Moves(Seven):
+    def move(self, size_bytes, source, target):
+        return MoveCost(size_bytes, 9)
+
+
+def test_moves_are_asked_of_the_other_model_if_it_knows_of_them():
+    assert Given(Moves()).move(3, None, GPU) == MoveCost(3, 9)
+    assert Given(Seven()).move(3, None, GPU) == MoveCost()
 
 
 @pytest.mark.parametrize("duration", [-1, 1.5, True, "5us", {}, {"GPU": 2.0}, {"GPU": None}], ids=str)

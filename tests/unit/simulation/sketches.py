@@ -19,9 +19,13 @@ class Sketch:
         self.columns: defaultdict[str, list[int]] = defaultdict(list)
         self.pairs: list[tuple[int, int]] = []
         self.columns["route_starts"] = [0]
+        self.launches: dict[int, dict[str, int]] = {}
 
     def queue(self, slots=1, *, pool=NONE, card=NONE, launcher=NONE, launch_ps=0) -> int:
-        return self._add("queue_", slots=slots, pool=pool, card=card, launcher=launcher, launch_ps=launch_ps)
+        """Add a queue; what computes there has its launcher and its launches, unless it is given others."""
+        number = self._add("queue_", slots=slots, pool=pool, card=card)
+        self.launches[number] = {"launcher": launcher, "launch_ps": launch_ps}
+        return number
 
     def queues(self, count, **each) -> list[int]:
         return [self.queue(**each) for _ in range(count)]
@@ -50,14 +54,11 @@ class Sketch:
     def change(self, at_ps, channel, per_s) -> None:
         self._add("change_", ps=at_ps, channel=channel, per_s=per_s)
 
-    def compute(self, queue, ps, *, parts=1, rank=0, release_ps=0, after: Iterable[int] = ()) -> int:
-        return self._task(COMPUTE, ps, queue, after, parts=parts, rank=rank, release_ps=release_ps)
+    def compute(self, queue, ps, *, after: Iterable[int] = (), **about) -> int:
+        return self._task(COMPUTE, ps, queue, after, **self.launches.get(queue, {}) | about)
 
-    def move(
-        self, route, size_bytes, *, cap=0, out_gate=NONE, in_gate=NONE, release_ps=0, after: Iterable[int] = ()
-    ) -> int:
-        about = {"rate_cap": cap, "out_gate": out_gate, "in_gate": in_gate, "release_ps": release_ps}
-        return self._task(MOVE, size_bytes, route, after, **about)
+    def move(self, route, size_bytes, *, cap=0, after: Iterable[int] = (), **about) -> int:
+        return self._task(MOVE, size_bytes, route, after, rate_cap=cap, **about)
 
     def delay(self, ps, *, release_ps=0, after: Iterable[int] = ()) -> int:
         return self._task(DELAY, ps, NONE, after, release_ps=release_ps)
@@ -97,6 +98,8 @@ _TASK = {
     "rate_cap": 0,
     "out_gate": NONE,
     "in_gate": NONE,
+    "launcher": NONE,
+    "launch_ps": 0,
 }
 
 

@@ -29,7 +29,7 @@ def refusal(error, sketch, on=ONE, **options):
         (
             {"link": "fair"},
             "link='fair' is not an option of a simulation; there are "
-            "links, launch, streams, discipline, copy_engines, on_oom, perturbations, seed, engine",
+            "links, launch, launchers, streams, discipline, copy_engines, on_oom, perturbations, seed, engine",
         ),
         (
             {"options": {"links": "fair"}},

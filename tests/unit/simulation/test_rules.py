@@ -62,7 +62,6 @@ def test_a_task_that_cannot_be_meant_is_refused(task, problem):
     ("resources", "problem"),
     [
         ({"queues": [{}, {"pool": 0, "card": 0}], "channels": [1], "pool_threads": [1]}, "queue 1 has both a pool and"),
-        ({"queues": [{"launcher": 1}]}, "queue_launcher must lie in -1..0, not in 1..1"),
         ({"route_latency_ps": [1]}, "route_starts must have 2 entries, from 0 up to 0"),
         ({"channels": [1], "routes": [[0], [0]], "route_starts": [0, 3, 2]}, "none less than the one before it"),
     ],

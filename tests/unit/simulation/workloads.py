@@ -8,7 +8,8 @@ import numpy as np
 
 from simgpu.simulation import COMPUTE, DELAY, MOVE, NONE, Resources, Workload, follower_arrays, ints
 
-_DEFAULTS = {"parts": 1, "rank": 0, "release_ps": 0, "rate_cap": 0, "out_gate": NONE, "in_gate": NONE}
+_ZEROS = dict.fromkeys(("rank", "release_ps", "rate_cap", "launch_ps"), 0)
+_DEFAULTS = {"parts": 1, **_ZEROS, **dict.fromkeys(("out_gate", "in_gate", "launcher"), NONE)}
 
 
 def compute(amount: int, queue: int = 0, **more: int) -> dict[str, int]:
@@ -44,7 +45,7 @@ def machine(
 ) -> Resources:
     """Return resources: queues by their fields, channels by capacity, routes by their channels."""
     queues, channels, routes = queues or [], channels or [], routes or []
-    none = {"slots": 1, "pool": NONE, "card": NONE, "launcher": NONE, "launch_ps": 0}
+    none = {"slots": 1, "pool": NONE, "card": NONE}
     arrays = {f"queue_{name}": ints(*(queue.get(name, default) for queue in queues)) for name, default in none.items()}
     zeros = np.zeros(len(channels), np.int64)
     arrays |= {"channel_per_s": ints(*channels), "channel_latency_ps": zeros, "channel_is_fatpipe": zeros}
