@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -107,4 +109,4 @@ def test_run_as_ready_a_network_gives_the_same_outputs_and_its_spans_are_in_orde
     assert all(launched[span.name].start_ps <= span.end_ps for span in computed)
     ordered = sorted(computed, key=lambda span: span.start_ps)
     slack_ps = 2_000_000  # the clock of a card has steps of about 0.5 us, and marks are taken from one origin
-    assert all(one.end_ps <= other.start_ps + slack_ps for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one.end_ps <= other.start_ps + slack_ps for one, other in pairwise(ordered))
