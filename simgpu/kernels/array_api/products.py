@@ -92,8 +92,9 @@ def _infer_vecdot(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ..
 
 
 def _vecdot(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
-    """Multiply and sum, with the conjugate of the first operand."""
-    xp.vecdot(inputs[0], inputs[1], axis=attributes.get("axis", -1), out=outputs[0])
+    """Multiply rows by columns, with the conjugate of the first operand."""
+    left, right = (xp.moveaxis(operand, attributes.get("axis", -1), -1) for operand in inputs)
+    xp.matmul(xp.conj(left)[..., None, :], right[..., :, None], out=outputs[0][..., None, None])
 
 
 def _flop_vecdot(inputs: Specs, outputs: Specs, attributes: Attributes) -> int:

@@ -95,8 +95,9 @@ def _infer_spread(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ..
 
 
 def _count_nonzero(xp: Any, inputs: Sequence[Any], attributes: Attributes) -> Any:
-    keepdims = attributes.get("keepdims", False)
-    return xp.count_nonzero(inputs[0], axis=attributes.get("axis"), keepdims=keepdims)
+    x, axis = inputs[0], attributes.get("axis")
+    shape = reduced_shape(x.shape, axes_in_order(axis, x.ndim), attributes)
+    return xp.asarray(xp.count_nonzero(x, axis=axis)).reshape(shape)
 
 
 def _running_axis(shape: tuple[int, ...], attributes: Attributes) -> int:

@@ -119,7 +119,9 @@ def _infer_rank(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]
 
 def _rank(xp: Any, inputs: Sequence[Any], attributes: Attributes) -> Any:
     values = singular_values(xp, inputs, attributes)
-    largest = xp.max(values, axis=-1, keepdims=True, initial=0)
+    if not values.shape[-1]:
+        return xp.zeros(values.shape[:-1], "int64")
+    largest = xp.max(values, axis=-1, keepdims=True)
     return xp.count_nonzero(values > largest * _tolerance(xp, inputs, attributes), axis=-1)
 
 
