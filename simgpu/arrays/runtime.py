@@ -334,7 +334,17 @@ class Runtime:
         self.steps = {}
 
     def _moved(self, inputs: Sequence[Array], moves: Sequence[Site | None]) -> list[Array]:
-        return [array if site is None else self.copy(array, site) for array, site in zip(inputs, moves, strict=True)]
+        """Copy inputs to where they are read; one that is read twice, once."""
+        copies: dict[tuple[int, Site], Array] = {}
+        moved = []
+        for array, site in zip(inputs, moves, strict=True):
+            if site is not None:
+                key = (id(array), site)
+                if key not in copies:
+                    copies[key] = self.copy(array, site)
+                array = copies[key]
+            moved.append(array)
+        return moved
 
     def _compute_dynamic(
         self, decision: Decision, arrays: Sequence[Any], attributes: Mapping[str, Any], rules: Rules

@@ -162,6 +162,20 @@ def calibrate(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A trace that --trace has written.")],
+    second: Annotated[
+        str | None, typer.Argument(help="Another one; without it, both traces of the first file are compared.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare two traces: do they agree on placement and memory, and what explains the difference in time."""
+    from simgpu.cli.comparison import compare_files
+
+    compare_files(first, second, as_json=json)
+
+
+@app.command()
 def machines(
     name: Annotated[
         str | None, typer.Argument(help="A part, a box, or a machine such as '2 x t4'; without it, all parts.")

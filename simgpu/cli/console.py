@@ -32,7 +32,8 @@ class _Console(Console):
 def show(parts: Iterable[Table | str]) -> None:
     """Print tables, cut to the width of a terminal, and lines that are never wrapped."""
     is_terminal = sys.stdout.isatty()
-    console = _Console(file=sys.stdout, width=None if is_terminal else _WIDTH_OF_FILES, highlight=False)
+    width = None if is_terminal else _WIDTH_OF_FILES
+    console = _Console(file=sys.stdout, force_terminal=is_terminal, width=width, highlight=False)
     for part in parts:
         if isinstance(part, str):
             console.print(part, soft_wrap=True, markup=False, emoji=False)

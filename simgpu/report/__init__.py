@@ -2,6 +2,7 @@
 
 from simgpu.report.calibration_report import calibration_report
 from simgpu.report.catalog import catalog_tables, describe_box, describe_part
+from simgpu.report.comparison_report import comparison_json, comparison_report
 from simgpu.report.json_result import placement_json, result_json
 from simgpu.report.machine_report import describe_machine
 from simgpu.report.run_report import placement_report, run_report
@@ -21,6 +22,8 @@ __all__ = [
     "cards_report",
     "catalog_tables",
     "chrome_trace",
+    "comparison_json",
+    "comparison_report",
     "describe_box",
     "describe_machine",
     "describe_part",

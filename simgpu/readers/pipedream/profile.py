@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from simgpu.errors import GraphError
+from simgpu.errors import GraphError, check_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Layer:
     activations_bytes: tuple[int, ...] = (0,)
     parameter_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        check_type(self.name, str, "name", "the name of a layer; give a text")
+        for what in ("inputs", "activations_bytes"):
+            check_type(getattr(self, what), tuple | list, what, "a tuple")
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -34,8 +39,10 @@ class Profile:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
+        check_type(self.layers, Sequence, "layers", "a sequence of Layers")
         known: set[str] = set()
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
+            check_type(layer, Layer, f"layers[{number}]", "a Layer; make one: Layer('conv1', forward_ps=10**9)")
             if layer.name in known:
                 raise GraphError(f"a second layer is named {layer.name!r}; every layer needs a name of its own")
             for name in layer.inputs:

@@ -10,6 +10,7 @@ import pytest
 
 from simgpu.arrays import Runtime
 from simgpu.errors import DeviceMismatchError, GraphError, InvalidValue, MachineError, RuntimeClosedError
+from simgpu.graph import Constant, TensorSpec
 from tests.messages import exactly
 
 GPU0 = "/job:localhost/replica:0/task:0/device:GPU:0"
@@ -339,3 +340,13 @@ def test_arrays_under_tensorflow_rules_use_the_same_operators():
 
         assert [array.device[-5:] for array in (x, moved, counts, counts + 1)] == ["GPU:0", "GPU:1", "CPU:0", "CPU:0"]
         np.testing.assert_array_equal(moved.value(), [3.0, 3.0, 3.0])
+
+
+def test_an_operation_that_reads_an_array_of_another_device_twice_copies_it_once():
+    with Runtime("2 x 1MiB") as runtime:
+        x = runtime.apply("Variable", attributes={"spec": TensorSpec((4,), "float32"), "initializer": Constant(2.0)})[0]
+        with runtime.device("/gpu:1"):
+            (total,) = runtime.apply("Add", [x, x])
+
+        assert runtime.memory_statistics("GPU:1").total_count == 2  # one copy, and the result
+        assert total.value().tolist() == [4.0] * 4
