@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measuring import Figure
-from benchmarks.plain import Peer, counting, peer_of, plain_loop
+from benchmarks.plain import Counter, Peer, peer_of, plain_loop
 from simgpu.arrays import Runtime
 from simgpu.execution import execute
 from simgpu.machine import Machine
 from simgpu.placement import Placement, place
 from simgpu.readers import read_onnx
 from simgpu.session import make_feeds
+from simgpu.storage import Storage
 
 SIZE = 1_000
 LIMIT = "1 x 8GiB"
@@ -68,13 +69,13 @@ def eager(peer: Peer, *, quick: bool) -> Iterator[Figure]:
         assert x.device.endswith("GPU:0"), x.device
         ours_us = _least_us(lambda: xp.add(x, y), peer, loops, runs)
         before = peer.held_bytes()
-        with counting(peer) as counter:
+        counter = Counter(peer)
+        with counter.here():
             _least_us(lambda: xp.add(x, y), peer, loops, 1)
         grown_bytes = peer.held_bytes() - before
     yield Figure("the same on a logical device", ours_us, "us")
     yield Figure("overhead over plain, new array", ours_us - new_us, "us", {"ratio": ours_us / new_us})
-    if counter.allocations is not None:
-        yield Figure(f"cudaMalloc by CuPy's pools in {loops:,} such additions", counter.allocations, "calls")
+    yield from _allocations(counter, f"in {loops:,} such additions")
     yield Figure(f"memory taken by {loops:,} such additions", grown_bytes, "B")
 
 
@@ -87,9 +88,13 @@ def model(peer: Peer, *, quick: bool) -> Iterator[Figure]:
     plain = _seconds(plain_loop(peer, graph, feeds), peer, runs)
     _forget(peer)
     placement = place(graph, Machine(LIMIT))
-    _executions(peer, placement, feeds, 1)  # warms up
+    counter = Counter(peer)
+    storage = counter.storage(peer.storage)
+    _executions(peer, storage, placement, feeds, 1)  # warms up
+    if counter.sizes_bytes:
+        counter.sizes_bytes.clear()
     before = peer.held_bytes()
-    calls, makespans = _executions(peer, placement, feeds, runs)
+    calls, makespans = _executions(peer, storage, placement, feeds, runs)
     grown_bytes = peer.held_bytes() - before
     plain_ms, call_ms, makespan_ms = (1e3 * statistics.median(times) for times in (plain, calls, makespans))
     named = f"ResNet-50, batch {batch}"
@@ -99,17 +104,25 @@ def model(peer: Peer, *, quick: bool) -> Iterator[Figure]:
     )
     yield Figure(f"{named}: executed, with devices opened and variables filled", call_ms, "ms")
     yield Figure(f"{named}: executed, from feed to fetch, over plain", makespan_ms / plain_ms, "x")
+    yield from _allocations(counter, f"where {runs} runs compute")
     yield Figure(f"memory still taken after {runs} runs more", grown_bytes, "B")
 
 
+def _allocations(counter: Counter, where: str) -> Iterator[Figure]:
+    """Tell how often memory was taken of the card, other than by opening devices; nothing where that is unknown."""
+    sizes_bytes = counter.sizes_bytes
+    if sizes_bytes is not None:
+        yield Figure(f"cudaMalloc by CuPy's pools {where}", len(sizes_bytes), "calls", {"bytes": sum(sizes_bytes)})
+
+
 def _executions(
-    peer: Peer, placement: Placement, feeds: Mapping[str, Any], runs: int
+    peer: Peer, storage: Storage, placement: Placement, feeds: Mapping[str, Any], runs: int
 ) -> tuple[list[float], list[float]]:
     """Return the seconds of calls of `execute`, and of the runs in their traces."""
     calls, makespans = [], []
     for _ in range(runs):
         start = perf_counter()
-        _, trace = execute(placement, feeds, storage=peer.storage)
+        _, trace = execute(placement, feeds, storage=storage)
         peer.finish()
         calls.append(perf_counter() - start)
         makespans.append(trace.makespan_ps / 1e12)

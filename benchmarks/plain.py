@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,63 @@ import numpy as np
 from benchmarks.measuring import resident_bytes
 from simgpu.graph import Graph, Operation
 from simgpu.kernels import array_dtype, rule
+from simgpu.storage import Storage, storage_named
 
 
-@dataclass(slots=True)
 class Counter:
-    """How often CuPy's pools have asked the card for memory. None where that cannot be told."""
+    """How often CuPy's pools have nothing left and call `cudaMalloc`, in the threads that have entered.
 
-    allocations: int | None = None
+    `sizes_bytes` is None where that cannot be told.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self.sizes_bytes: list[int] | None = [] if peer.storage == "cupy" else None
+        self._threads = local()
+
+    def enter_thread(self) -> None:
+        """Count in this thread, too. Hooks of CuPy's are for each thread."""
+        if self.sizes_bytes is not None and not hasattr(self._threads, "hook"):
+            self._threads.hook = _hook(self.sizes_bytes)
+            self._threads.hook.__enter__()
+
+    def leave_thread(self) -> None:
+        """Count no more in this thread."""
+        if hasattr(self._threads, "hook"):
+            self._threads.hook.__exit__()
+            del self._threads.hook
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Count in this thread while the context lasts."""
+        self.enter_thread()
+        try:
+            yield
+        finally:
+            self.leave_thread()
+
+    def storage(self, name: str) -> Storage:
+        """Return storage whose own threads are counted: those in which an engine computes."""
+        storage: Any = storage_named(name)
+        enter = storage.enter_thread
+
+        def enter_and_count() -> None:
+            enter()
+            self.enter_thread()
+
+        storage.enter_thread = enter_and_count
+        return storage  # type: ignore[no-any-return]
+
+
+def _hook(sizes_bytes: list[int]) -> Any:
+    from cupy.cuda.memory_hook import MemoryHook
+
+    class Hook(MemoryHook):  # type: ignore[misc]
+        name = "count"
+
+        def alloc_preprocess(self, *, mem_size: int, **_: object) -> None:
+            sizes_bytes.append(mem_size)
+
+    return Hook()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +114,6 @@ def _taken_bytes() -> int:
 
     free, total = cupy.cuda.runtime.memGetInfo()
     return int(total - free)
-
-
-@contextmanager
-def counting(peer: Peer) -> Iterator[Counter]:
-    """Count, in this thread, each time that a pool of CuPy's has nothing left and calls `cudaMalloc`."""
-    if peer.storage != "cupy":
-        yield Counter()
-        return
-    from cupy.cuda.memory_hook import MemoryHook
-
-    counter = Counter(0)
-
-    class Hook(MemoryHook):  # type: ignore[misc]
-        name = "count"
-
-        def alloc_preprocess(self, **_: object) -> None:
-            assert counter.allocations is not None
-            counter.allocations += 1
-
-    with Hook():
-        yield counter
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 from benchmarks import gpu
-from benchmarks.plain import Peer, _steps, counting, peer_of, plain_loop
+from benchmarks.measuring import Figure
+from benchmarks.plain import Counter, Peer, _steps, peer_of, plain_loop
 from simgpu.execution import execute
 from simgpu.graph import GraphBuilder, Normal, TensorSpec
 from simgpu.kernels import add_operation
 from simgpu.placement import place
 
 NUMPY = Peer("numpy", "this computer", np, lambda: None, lambda: 0)
+CUPY = Peer("cupy", "a card", np, lambda: None, lambda: 0)
 
 
 def small_graph():
@@ -46,10 +50,35 @@ def test_the_plain_loop_lets_go_of_what_is_not_read_any_more():
 
 
 def test_a_module_that_does_not_tell_is_not_counted():
-    with counting(NUMPY) as counter:
+    counter = Counter(NUMPY)
+    with counter.here():
         np.ones(10)
 
-    assert counter.allocations is None
+    assert counter.sizes_bytes is None
+    assert [*gpu._allocations(counter, "here")] == []
+
+
+def test_what_pools_take_is_counted_in_every_thread_of_the_engine():
+    hooks = pytest.importorskip("cupy.cuda.memory_hook", reason="CuPy is not installed")
+    counter = Counter(CUPY)
+
+    def take(size_bytes: int) -> None:
+        """Do what a pool does before it calls `cudaMalloc`."""
+        for hook in hooks.get_memory_hooks().values():
+            hook.alloc_preprocess(device_id=0, mem_size=size_bytes)
+
+    storage = counter.storage("numpy")
+    take(1)
+    with counter.here():
+        take(2)
+    take(4)
+    with ThreadPoolExecutor(1, initializer=storage.enter_thread) as pool:
+        pool.submit(take, 8).result()
+
+    assert counter.sizes_bytes == [2, 8]
+    assert [*gpu._allocations(counter, "here")] == [
+        Figure("cudaMalloc by CuPy's pools here", 2, "calls", {"bytes": 10})
+    ]
 
 
 def test_the_figures_are_printed_and_written(tmp_path, capsys, monkeypatch):
