@@ -58,7 +58,7 @@ ON_GPU_QUICK = Sizes(
     around_bytes=64 * MiB,
 )
 ON_CPU = Sizes(
-    batches=(1, 2),
+    batches=(1,),
     all_reduce_bytes=(MiB, 16 * MiB),
     pipelines=((16, 128), (64, 512)),
     sequence_batch=1,

@@ -115,7 +115,7 @@ def transformer_workloads(
     """Return a transformer for each length of sequence and each width, cut into each number of contiguous parts."""
     return [
         Workload(
-            name=f"{layers} layers, {batch} x {length} x {width} on {parts}",
+            name=f"{batch} x {length} x {width}, {layers} deep, on {parts}",
             family="transformer",
             limits_bytes=(LIMIT_BYTES,) * parts,
             build=partial(_split_transformer, batch, length, width, layers, parts),

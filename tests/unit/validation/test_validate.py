@@ -28,7 +28,7 @@ class Runs:
             data = json.loads((self.directory / "predicted.json").read_text())
             self.found.append([(it["workload"], it["predicted_ps"] is not None) for it in data["predictions"]])
         trace = self.traces.pop(0)
-        if isinstance(trace, Exception):
+        if isinstance(trace, BaseException):
             raise trace
         return {}, trace
 
@@ -110,6 +110,21 @@ def test_results_come_back_from_the_file_as_they_were(tmp_path):
     assert [it.name for it in tmp_path.iterdir() if it.suffix not in (".json",)] == []
 
 
+def test_what_has_come_is_kept_if_the_rest_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("simgpu.validation.validating.SECONDS_BETWEEN_WRITES", 0.0)
+    runs = Runs(*[chain({"relu": 5})] * 2, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        validate(
+            Calibrated(),
+            [workload_of("one", "Relu"), workload_of("two", "Relu")],
+            directory=tmp_path,
+            runs=1,
+            execute=runs,
+        )
+
+    assert [it.workload for it in read_validation(tmp_path / "validation.json").outcomes] == ["one"]
+
+
 def test_the_same_work_is_written_once(tmp_path):
     validate(
         Calibrated(),
@@ -153,3 +168,14 @@ def test_real_runs_are_paired_operation_by_operation():
 
     assert sorted(compared) == [("compute", "relu"), ("compute", "softmax"), ("transfer", "softmax"), ("transfer", "x")]
     assert outcome.failure == ""
+
+
+def test_on_a_card_launches_are_compared_too():
+    cupy_on_host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed")
+    storage = cupy_on_host.host_storage()
+    (outcome,) = validate(Calibrated(), [workload_of("one", "Relu", "Softmax")], storage=storage, runs=2).outcomes
+    compared = {(it.kind, it.name) for it in outcome.pairs if it.is_compared}
+
+    assert outcome.failure == ""
+    assert compared >= {("launch", "relu"), ("launch", "softmax"), ("compute", "relu"), ("compute", "softmax")}
+    assert outcome.sums_ps("launch") > (0, 0)
