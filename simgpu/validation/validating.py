@@ -55,7 +55,7 @@ def validate(
     if workloads is None:
         workloads = standard_workloads(on_gpu=store.is_asynchronous, quick=quick)
     told = on_progress or (lambda stage, done, total: None)
-    options = SimulationOptions(launch="async" if store.is_asynchronous else "sync")
+    options = SimulationOptions(launch="async" if store.is_asynchronous else "sync", launchers="host")
     costs, predictions = Measured(calibration), list[Prediction]()
     for number, workload in enumerate(workloads, 1):
         predictions.append(predict(workload, calibration, costs, options))

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from simgpu.errors import InvalidValue
+from simgpu.simulation import SimulationOptions
+from simgpu.storage import NumpyStorage
 from simgpu.validation import BusyPair, Workload, read_validation, validate
+from simgpu.validation.predicting import Prediction
 from tests.messages import exactly
 from tests.unit.validation.fabricated import GPU, US, Calibrated, Fixed, chain, workload_of
 
@@ -179,3 +182,17 @@ def test_on_a_card_launches_are_compared_too():
     assert outcome.failure == ""
     assert compared >= {("launch", "relu"), ("launch", "softmax"), ("compute", "relu"), ("compute", "softmax")}
     assert outcome.sums_ps("launch") > (0, 0)
+
+
+@pytest.mark.parametrize(("is_asynchronous", "launch"), [(True, "async"), (False, "sync")])
+def test_the_model_launches_as_this_process_does(monkeypatch, is_asynchronous, launch):
+    used = []
+    monkeypatch.setattr(
+        "simgpu.validation.validating.predict",
+        lambda workload, calibration, costs, options: used.append(options) or Prediction(workload, failure="none"),
+    )
+    storage = NumpyStorage()
+    storage.is_asynchronous = is_asynchronous
+    validate(Calibrated(), [workload_of("one", "Relu")], storage=storage)
+
+    assert used == [SimulationOptions(launch=launch, launchers="host")]
