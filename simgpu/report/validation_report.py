@@ -12,6 +12,7 @@ from simgpu.units import short_duration
 from simgpu.validation import ErrorSummary, Outcome, SpanPair, Validation
 
 _MOST_EXPLAINED = 3
+_MOST_KINDS = 10
 _FURTHEST = 5
 
 
@@ -27,6 +28,7 @@ def validation_report(validation: Validation, *, explain_all: bool = False) -> I
     for outcome in validation.failures:
         yield f"{outcome.workload} FAILED: {outcome.failure}"
     yield from _warnings(validation)
+    yield from _kinds_of_work(validation, most=None if explain_all else _MOST_KINDS)
     for outcome in _explained(validation, explain_all=explain_all):
         yield from _explanation(outcome)
 
@@ -92,6 +94,27 @@ def _warnings(validation: Validation) -> Iterator[str]:
     if warned:
         first = warned[0]
         yield f"Predictions with warnings: {len(warned)}; the first, of {first.workload}: {first.warnings[0]}"
+
+
+def _kinds_of_work(validation: Validation, *, most: int | None) -> Iterator[Part]:
+    found = validation.kinds_of_work()
+    if not found:
+        return
+    yield ""
+    yield f"Sums over all workloads, the largest difference first{'' if most is None else f' (at most {most})'}"
+    rows = [
+        (
+            it.kind,
+            it.what,
+            str(it.spans),
+            short_duration(it.predicted_ps),
+            short_duration(it.measured_ps),
+            _signed(it.difference_ps / it.measured_ps) if it.measured_ps else "-",
+        )
+        for it in found[:most]
+    ]
+    columns = ("Kind", "Work", "Spans", "Predicted", "Measured", "Error")
+    yield table(columns, rows, right=columns[2:])
 
 
 def _explained(validation: Validation, *, explain_all: bool) -> Sequence[Outcome]:

@@ -1,7 +1,7 @@
 """How good predictions are: predict workloads, run them, and compare."""
 
 from simgpu.validation.files import read_validation, write_validation
-from simgpu.validation.outcome import BusyPair, ErrorSummary, Outcome, Validation
+from simgpu.validation.outcome import BusyPair, ErrorSummary, KindOfWork, Outcome, Validation
 from simgpu.validation.pairing import Signature, SpanPair
 from simgpu.validation.validating import PREDICTED_FILE, VALIDATION_FILE, validate
 from simgpu.validation.workload import Workload
@@ -13,6 +13,7 @@ __all__ = [
     "VALIDATION_FILE",
     "BusyPair",
     "ErrorSummary",
+    "KindOfWork",
     "Outcome",
     "Signature",
     "SpanPair",

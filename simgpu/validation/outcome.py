@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from simgpu.trace import SpanKind
 from simgpu.validation.pairing import SpanPair
@@ -68,6 +68,25 @@ class Outcome:
         return sorted(compared, key=lambda it: -abs(it.difference_ps))[:count]
 
 
+MOVES = "moves"
+"""Stands for the type of operation where moves are launched."""
+
+
+class KindOfWork(NamedTuple):
+    """All spans of one kind for one type of operation, or for transfers on one way, that both sides have."""
+
+    kind: SpanKind
+    what: str
+    spans: int
+    predicted_ps: int
+    measured_ps: int
+
+    @property
+    def difference_ps(self) -> int:
+        """How much longer all of them were predicted than measured."""
+        return self.predicted_ps - self.measured_ps
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorSummary:
     """Errors of several workloads: mean, median and largest of the absolute ones, and the mean of the signed ones."""
@@ -115,3 +134,28 @@ class Validation:
     def summary(self, family: str | None = None) -> ErrorSummary | None:
         """Sum up the errors of a family, or of all; None if there are none."""
         return ErrorSummary.of([it for it in self.outcomes if family in (None, it.family)])
+
+    def kinds_of_work(self) -> list[KindOfWork]:
+        """Sum up spans over all workloads, the largest difference first: what a cost model is to be refined for."""
+        found: dict[tuple[SpanKind, str], list[SpanPair]] = {}
+        for outcome in self.outcomes:
+            for pair in outcome.pairs:
+                if pair.is_compared:
+                    found.setdefault((pair.kind, _what(pair)), []).append(pair)
+        sums = [
+            KindOfWork(
+                kind,
+                what,
+                len(pairs),
+                sum(it.predicted_ps or 0 for it in pairs),
+                sum(it.measured_ps or 0 for it in pairs),
+            )
+            for (kind, what), pairs in found.items()
+        ]
+        return sorted(sums, key=lambda it: -abs(it.difference_ps))
+
+
+def _what(pair: SpanPair) -> str:
+    if pair.signature is not None:
+        return pair.signature.type
+    return MOVES if pair.kind == "launch" else pair.resource

@@ -41,7 +41,7 @@ class SpanPair(NamedTuple):
     """A span as predicted and as measured. Times are None where one side does not have it.
 
     `measured_ps` is the median of all runs; starts are those of one run, the one with the median makespan. `signature`
-    is None for transfers.
+    is None for transfers and their launches.
     """
 
     kind: SpanKind
@@ -72,9 +72,16 @@ def pair_spans(graph: Graph, predicted: Trace, runs: Sequence[Trace]) -> tuple[S
     for run in runs:
         for key, span in _numbered(run.spans).items():
             durations.setdefault(key, []).append(span.end_ps - span.start_ps)
-    signatures = {it.name: Signature.of(it) for it in graph if it.type != "Variable"}
+    signatures = {it.name: Signature.of(it) for it in graph if it.type not in ("Input", "Variable")}
+    devices = {it.operation: it.device for it in predicted.decisions}
     return tuple(
-        _pair(key, signatures, ours.get(key), typical.get(key), durations.get(key))
+        _pair(
+            key,
+            signatures.get(key[1]) if _is_of_operation(key, devices) else None,
+            ours.get(key),
+            typical.get(key),
+            durations.get(key),
+        )
         for key in dict.fromkeys([*ours, *typical])
     )
 
@@ -84,9 +91,18 @@ def typical_run(runs: Sequence[Trace]) -> Trace:
     return sorted(runs, key=lambda run: run.makespan_ps)[(len(runs) - 1) // 2]
 
 
+def _is_of_operation(key: _Key, devices: Mapping[str, str]) -> bool:
+    """Tell whether a span is of an operation or its launch. Moves are named by their tensors: as what makes these.
+
+    Those of other devices arrive elsewhere; a fetch is launched on the same device, but later.
+    """
+    kind, name, resource, number = key
+    return kind == "compute" or (kind == "launch" and number == 0 and devices.get(name) == resource)
+
+
 def _pair(
     key: _Key,
-    signatures: Mapping[str, Signature],
+    signature: Signature | None,
     ours: Span | None,
     theirs: Span | None,
     durations_ps: Sequence[int] | None,
@@ -96,7 +112,7 @@ def _pair(
         kind,
         name,
         resource,
-        None if kind == "transfer" else signatures.get(name),
+        signature,
         max(span.size_bytes for span in (ours, theirs) if span is not None),
         None if ours is None else ours.start_ps,
         None if ours is None else ours.end_ps - ours.start_ps,

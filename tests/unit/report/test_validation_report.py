@@ -73,6 +73,14 @@ Workloads: makespans, and the sum of the times of their operations
 lost FAILED: not run: MemoryError: no room
 Predictions with warnings: 1; the first, of far: it lies beyond
 
+Sums over all workloads, the largest difference first (at most 10)
++----------+----------------+-------+-----------+----------+---------+
+| Kind     | Work           | Spans | Predicted | Measured |   Error |
++----------+----------------+-------+-----------+----------+---------+
+| compute  | Relu           |     3 |    350 us |   300 us | +16.7 % |
+| transfer | GPU:0 -> GPU:1 |     3 |      9 us |    12 us | -25.0 % |
++----------+----------------+-------+-----------+----------+---------+
+
 far: +50.0 %. Busy time of devices and ways
 +----------+----------------+-----------+----------+
 | Kind     | Where          | Predicted | Measured |

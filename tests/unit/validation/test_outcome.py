@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simgpu.validation import ErrorSummary, Outcome, Validation
-from simgpu.validation.pairing import SpanPair
+from simgpu.validation.pairing import Signature, SpanPair
 
 
 def outcome(name: str, predicted_ps: int, *runs_ps: int, family: str = "a", failure: str = "") -> Outcome:
@@ -65,3 +65,24 @@ def test_only_spans_that_both_sides_have_are_summed_up_and_the_furthest_come_fir
     assert made.sums_ps("transfer") == (1, 9)
     assert [it.name for it in made.furthest()] == ["d", "c", "a"]
     assert [it.name for it in made.furthest(1)] == ["d"]
+
+
+def test_spans_are_summed_up_by_kind_and_type_or_way_over_all_workloads():
+    relu, add = (Signature(type, (), (), "{}") for type in ("Relu", "Add"))
+    first = (
+        pair("a", 10, 11)._replace(signature=relu),
+        pair("b", None, 5)._replace(signature=relu),
+        pair("c", 30, 20)._replace(signature=add),
+        pair("a", 1, 9, "transfer")._replace(resource="GPU:0 -> GPU:1"),
+        pair("a", 5, 4, "launch")._replace(signature=relu),
+    )
+    second = (pair("z", 40, 10)._replace(signature=relu), pair("z", 7, 5, "launch"))
+    outcomes = tuple(Outcome(workload="", family="", pairs=pairs) for pairs in (first, second))
+
+    assert Validation(facts={}, outcomes=outcomes).kinds_of_work() == [
+        ("compute", "Relu", 2, 50, 21),
+        ("compute", "Add", 1, 30, 20),
+        ("transfer", "GPU:0 -> GPU:1", 1, 1, 9),
+        ("launch", "moves", 1, 7, 5),
+        ("launch", "Relu", 1, 5, 4),
+    ]

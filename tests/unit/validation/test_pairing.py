@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from simgpu.trace import Decision
 from simgpu.validation.pairing import Signature, SpanPair, pair_spans, typical_run
 from tests.unit.validation.fabricated import GPU, US, chain, graph_of, span, trace_of
 
@@ -64,3 +65,17 @@ def test_of_an_even_number_of_runs_the_quicker_one_in_the_middle_is_typical():
 
     assert typical_run(runs) is runs[3]
     assert typical_run(runs[:3]) is runs[2]
+
+
+def test_launches_are_of_operations_or_of_moves_though_both_have_the_same_names():
+    at, elsewhere = GPU.format(0), GPU.format(1)
+    predicted = trace_of(
+        span("launch", "x", at, 0, 1),
+        span("launch", "relu", at, 1, 2),
+        span("launch", "relu", elsewhere, 3, 4),
+        span("launch", "relu", at, 5, 6),
+    )
+    predicted.decisions = (Decision("x", at, ""), Decision("relu", at, ""))
+    pairs = pair_spans(graph_of("Relu"), predicted, [predicted])
+
+    assert [it.signature for it in pairs] == [None, RELU, None, None]
