@@ -36,6 +36,7 @@ NEEDED: Mapping[str, str] = {
     "onnx": "the models of the validation",
     "cupy": "a GPU",
     "hypothesis": "the tests",
+    "onnxruntime": "some of the tests",
     "pytest": "the tests",
 }
 """Modules, and what they are needed for."""
@@ -43,6 +44,8 @@ NEEDED: Mapping[str, str] = {
 NO_TESTS_COLLECTED = 5
 _FIND_DEVICE = "import cupy; print(cupy.cuda.runtime.getDeviceProperties(0)['name'].decode())"
 _PLUGIN = "simgpu.testing.plugin"
+_GO_ON = ("--continue-on-collection-errors", "-p", "no:cacheprovider")
+"""One file of tests that lacks a module does not stop the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def steps(folder: Path, *, on_gpu: bool, quick: bool) -> tuple[Step, ...]:
     python, small = (sys.executable, "-m"), ("--quick",) if quick else ()
     calibration, validation = str(folder / f"{date}-calibration.json"), str(folder / f"{date}-validation")
     plugin = () if entry_points(group="pytest11", name="simgpu") else ("-p", _PLUGIN)
-    tests = (*python, "pytest", "-q", "-rs", "-m", "gpu", "-p", "no:cacheprovider", *plugin, "tests/gpu")
+    tests = (*python, "pytest", "-q", "-rs", "-m", "gpu", *_GO_ON, *plugin, "tests/gpu")
     device, storage = ("gpu", "cupy") if on_gpu else ("cpu", "numpy")
     return (
         Step("tests", tests, also_good=NO_TESTS_COLLECTED),
