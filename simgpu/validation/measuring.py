@@ -11,6 +11,7 @@ from simgpu.trace import SpanKind, Trace
 from simgpu.validation.outcome import BusyPair, Outcome
 from simgpu.validation.pairing import pair_spans, typical_run
 from simgpu.validation.predicting import Prediction, words_of
+from simgpu.validation.warm import kept_warm
 
 Execute = Callable[..., tuple[dict[str, Any], Trace]]
 """`simgpu.execute`, or what stands in for it."""
@@ -24,7 +25,7 @@ def measure(prediction: Prediction, storage: Storage, *, runs: int, seed: int, e
     if prediction.placement is None or trace is None:
         return _failed(prediction, prediction.failure)
     try:
-        feeds = make_feeds(prediction.placement.graph, seed)
+        feeds, storage = make_feeds(prediction.placement.graph, seed), kept_warm(storage)
         traces = [execute(prediction.placement, feeds, storage=storage)[1] for _ in range(1 + runs)][1:]
     except Exception as error:  # the others are to be measured all the same
         return _failed(prediction, f"not run: {words_of(error)}")
