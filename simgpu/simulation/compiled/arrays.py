@@ -1,4 +1,4 @@
-"""The arrays of a run, by its addresses: `nodes(run)[task].waits`."""
+"""The arrays of a run, by its addresses: `nodes(run)[task].phase`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ end_ps = array_at("end_ps", ARRAYS["end_ps"])
 cause = array_at("cause", ARRAYS["cause"])
 launch_cause = array_at("launch_cause", ARRAYS["launch_cause"])
 log = array_at("log", ARRAYS["log"])
+waits = array_at("waits", ARRAYS["waits"])
+launch_waits = array_at("launch_waits", ARRAYS["launch_waits"])
 nodes = array_at("nodes", ARRAYS["nodes"])
 buckets = array_at("buckets", ARRAYS["buckets"])
 heap = array_at("heap", ARRAYS["heap"])

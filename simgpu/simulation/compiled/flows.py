@@ -28,7 +28,7 @@ from simgpu.simulation.compiled.calendar import schedule, unschedule
 from simgpu.simulation.compiled.covering import LIMIT_PS
 from simgpu.simulation.compiled.jit import compiled
 from simgpu.simulation.compiled.phases import FLOW, PLAIN
-from simgpu.simulation.compiled.rates import solve_component
+from simgpu.simulation.compiled.rates import share_equally, solve_component
 from simgpu.simulation.compiled.records import Run
 from simgpu.simulation.workload import NONE
 from simgpu.units import PS_PER_S
@@ -212,7 +212,7 @@ def _rate_alone(run: Run, number: int) -> float:
 
 @compiled
 def _change_component(run: Run, number: int) -> None:
-    count = solve_component(run, number)
+    count = share_equally(run, number) or solve_component(run, number)
     first_ps = BEYOND_PS
     for place in range(count):
         member = component(run)[place]

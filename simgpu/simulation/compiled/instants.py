@@ -133,13 +133,13 @@ def _end_phases(run: Run) -> None:
         first = buckets(run)[bucket].first
         remove(run, bucket)
         _sort_out(run, first)
-    sort(launched_tasks(run), run.launched_count, spare(run))
+    sort(launched_tasks(run), 0, run.launched_count, spare(run))
     for place in range(run.launched_count):
         launched(run, launched_tasks(run)[place])
-    sort(ended_tasks(run), run.ended_count, spare(run))
+    sort(ended_tasks(run), 0, run.ended_count, spare(run))
     for place in range(run.ended_count):
         _end_phase(run, ended_tasks(run)[place])
-    sort(late_tasks(run), run.late_count, spare(run))
+    sort(late_tasks(run), 0, run.late_count, spare(run))
     for place in range(run.late_count):
         flow_on(run, late_tasks(run)[place])
     run.launched_count = run.ended_count = run.late_count = 0
@@ -194,11 +194,11 @@ def _end_phase(run: Run, task: int) -> None:
 def _play_round(run: Run) -> None:
     """Start what may start now."""
     _finish_moves_in_place(run)
-    sort(other_tasks(run), run.other_count, spare(run))
+    sort(other_tasks(run), 0, run.other_count, spare(run))
     for place in range(run.other_count):
         _submit(run, other_tasks(run)[place])
     run.other_count = 0
-    sort(launchable_tasks(run), run.launchable_count, spare(run))
+    sort(launchable_tasks(run), 0, run.launchable_count, spare(run))
     for place in range(run.launchable_count):
         task = launchable_tasks(run)[place]
         launcher = nodes(run)[task].launcher
@@ -218,7 +218,7 @@ def _finish_moves_in_place(run: Run) -> None:
         count, run.ready_count = run.ready_count, 0
         for place in range(count):
             wave(run)[place] = ready_tasks(run)[place]
-        sort(wave(run), count, spare(run))
+        sort(wave(run), 0, count, spare(run))
         for place in range(count):
             task = wave(run)[place]
             if nodes(run)[task].action == IN_PLACE:
@@ -256,7 +256,7 @@ def _dispatch(run: Run, kind: int) -> None:
     """Dispatch the stations of a kind that have changed."""
     first, count = kinds(run)[kind].first, kinds(run)[kind].changed
     kinds(run)[kind].changed = 0
-    sort(changed_stations(run)[first:], count, spare(run))
+    sort(changed_stations(run), first, count, spare(run))
     for place in range(first, first + count):
         station = changed_stations(run)[place]
         stations(run)[station].is_changed = 0

@@ -10,9 +10,11 @@ from simgpu.simulation.compiled.arrays import (
     kind,
     kinds,
     launch_ps,
+    launch_waits,
     launcher,
     nodes,
     release_ps,
+    waits,
     where,
 )
 from simgpu.simulation.compiled.instants import advance
@@ -32,13 +34,13 @@ def _prepare(run: Run) -> None:
         node.launcher = NONE
         if launcher(run)[task] != NONE and launch_ps(run)[task] > 0:
             node.launcher = kinds(run)[LAUNCHER].first + launcher(run)[task]
-        node.waits += release_ps(run)[task] > 0
+        waits(run)[task] = release_ps(run)[task] > 0
     for place in range(follower_starts(run)[run.task_count]):
-        nodes(run)[followers(run)[place]].waits += 1
+        waits(run)[followers(run)[place]] += 1
     for task in range(run.task_count):
         node = nodes(run)[task]
-        node.launch_waits = node.waits
-        node.waits += node.launcher != NONE and node.action != COMPUTE
+        launch_waits(run)[task] = waits(run)[task]
+        waits(run)[task] += node.launcher != NONE and node.action != COMPUTE
 
 
 def _play(version: int) -> Callable[[Run, int], bool]:

@@ -23,6 +23,23 @@ from simgpu.simulation.workload import NONE
 
 
 @compiled
+def share_equally(run: Run, number: int) -> int:
+    """Give `new_rate_per_s` to each flow of a component that uses one resource alone; return 0 for any other."""
+    use = flows(run)[number].first
+    resource = resources(run)[uses(run)[use].resource]
+    rate = resource.per_s / resource.users
+    for place in range(resource.users):
+        user = users(run)[resource.first + place]
+        if uses(run)[user.use].beside != user.use:
+            return 0
+        component(run)[place] = user.flow
+        new_rate_per_s(run)[user.flow] = rate
+    for place in range(resource.users):
+        seen(run)[component(run)[place]] = run.solution
+    return int(resource.users)
+
+
+@compiled
 def solve_component(run: Run, number: int) -> int:
     """Give `new_rate_per_s` to each flow of a flow's component, and return how many there are."""
     count, size = _gather(run, number)

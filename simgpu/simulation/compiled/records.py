@@ -31,13 +31,12 @@ RECENT = 256
 """How many times the calendar remembers."""
 
 
-NODE = _record(
-    i8="since_ps turn", i4="waits launch_waits launcher child beside bucket previous next place", i1="action phase"
-)
-"""A task: what it waits for, and where it stands among those that wait, or in the calendar.
+NODE = _record(i8="since_ps turn", i4="launcher child beside bucket previous next place", i1="action phase")
+"""A task: where it stands among those that wait, or in the calendar.
 
-`waits` and `launch_waits` count what has still to happen, `launcher` is a station. Where it waits it
-has its rank, `turn`, and the time of its arrival, `since_ps`; `child` is the first of those there that come after it,
+What it waits for is counted in `waits` and `launch_waits`, which lie close together since they are asked for most.
+`launcher` is a station. Where it waits it has its rank, `turn`, and the time of its arrival, `since_ps`; `child` is the
+first of those there that come after it,
 `beside` the next one of its siblings. In the calendar it stands between `previous` and `next` in the circle of a
 `bucket`: that is the end of its `phase`. `place` is its flow, or with `fifo` links where it is on its way. Behind the
 tasks come groups of parts, which are in the calendar only.
@@ -109,7 +108,7 @@ LISTS = ("ready", "other", "launchable", "launched", "ended", "late")
 
 ARRAYS: dict[str, Any] = {
     **dict.fromkeys([*INPUTS, *OUTPUTS, "log"], I8),
-    **{"nodes": NODE, "buckets": BUCKET, "heap": DUE, "recent": I4},
+    **{"waits": I4, "launch_waits": I4, "nodes": NODE, "buckets": BUCKET, "heap": DUE, "recent": I4},
     **{"stations": STATION, "kinds": KIND, "changed_stations": I4, "queues": QUEUE, "channels": CHANNEL},
     **{"groups": GROUP, "parts_left": I8, "way_starts": I8, "way_channels": I8, "way_latency_ps": I8},
     **{"flows": FLOW, "uses": USE, "users": USER, "resources": RESOURCE, "changed_flows": I4},

@@ -8,23 +8,24 @@ from simgpu.simulation.compiled.jit import compiled
 
 
 @compiled
-def sort(numbers: Any, count: int, spare: Any) -> None:
-    """Sort the first numbers of an array, in a time of n log n, and of n if they are in order."""
-    while _end_of_run(numbers, 0, count) < count:
-        _merge_neighbours(numbers, count, spare)
+def sort(numbers: Any, first: int, count: int, spare: Any) -> None:
+    """Sort some numbers of an array, in a time of n log n, and of n if they are in order."""
+    end = first + count
+    while _end_of_run(numbers, first, end) < end:
+        _merge_neighbours(numbers, first, end, spare)
         for place in range(count):
-            numbers[place] = spare[place]
+            numbers[first + place] = spare[place]
 
 
 @compiled
-def _merge_neighbours(numbers: Any, count: int, merged: Any) -> None:
-    """Merge each run with the next one."""
-    first = 0
-    while first < count:
-        middle = _end_of_run(numbers, first, count)
-        end = _end_of_run(numbers, middle, count)
+def _merge_neighbours(numbers: Any, start: int, stop: int, merged: Any) -> None:
+    """Merge each run with the next one, into the beginning of another array."""
+    first = start
+    while first < stop:
+        middle = _end_of_run(numbers, first, stop)
+        end = _end_of_run(numbers, middle, stop)
         left, right = first, middle
-        for place in range(first, end):
+        for place in range(first - start, end - start):
             if right == end or (left < middle and numbers[left] <= numbers[right]):
                 merged[place] = numbers[left]
                 left += 1
@@ -35,9 +36,9 @@ def _merge_neighbours(numbers: Any, count: int, merged: Any) -> None:
 
 
 @compiled
-def _end_of_run(numbers: Any, first: int, count: int) -> int:
+def _end_of_run(numbers: Any, first: int, stop: int) -> int:
     """Return where the numbers cease to ascend."""
     end = first + 1
-    while end < count and numbers[end - 1] <= numbers[end]:
+    while end < stop and numbers[end - 1] <= numbers[end]:
         end += 1
-    return min(end, count)
+    return min(end, stop)

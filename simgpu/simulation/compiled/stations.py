@@ -15,6 +15,7 @@ from simgpu.simulation.compiled.arrays import (
     queues,
     ready_ps,
     stations,
+    waits,
     where,
 )
 from simgpu.simulation.compiled.calendar import schedule
@@ -69,7 +70,7 @@ def dispatch_queue(run: Run, station: int) -> None:
     """Start what is next, until one is not ready."""
     while stations(run)[station].free:
         first = stations(run)[station].first
-        if first == NONE or nodes(run)[first].waits:
+        if first == NONE or waits(run)[first]:
             return
         stations(run)[station].free -= 1
         _compute(run, dequeue(run, station))

@@ -12,6 +12,7 @@ from simgpu.simulation.compiled.arrays import (
     kinds,
     launch_cause,
     launch_end_ps,
+    launch_waits,
     launchable_ps,
     launchable_tasks,
     log,
@@ -21,6 +22,7 @@ from simgpu.simulation.compiled.arrays import (
     ready_tasks,
     start_ps,
     stations,
+    waits,
     where,
 )
 from simgpu.simulation.compiled.jit import compiled
@@ -52,9 +54,9 @@ def change(run: Run, kind: int, station: int) -> None:
 def begin_tasks(run: Run) -> None:
     """Make ready, or launchable, what waits for nothing."""
     for task in range(run.task_count):
-        if nodes(run)[task].waits == 0:
+        if waits(run)[task] == 0:
             _ready(run, task, NONE)
-        if nodes(run)[task].launch_waits == 0 and nodes(run)[task].launcher != NONE:
+        if launch_waits(run)[task] == 0 and nodes(run)[task].launcher != NONE:
             _launchable(run, task, NONE)
 
 
@@ -130,8 +132,8 @@ def _free(run: Run, kind: int, station: int) -> None:
 
 @compiled
 def _wait_ended(run: Run, task: int, why: int) -> None:
-    nodes(run)[task].waits -= 1
-    if nodes(run)[task].waits == 0:
+    waits(run)[task] -= 1
+    if waits(run)[task] == 0:
         _ready(run, task, why)
 
 
@@ -145,8 +147,8 @@ def _ready(run: Run, task: int, why: int) -> None:
 
 @compiled
 def _launch_wait_ended(run: Run, task: int, why: int) -> None:
-    nodes(run)[task].launch_waits -= 1
-    if nodes(run)[task].launch_waits == 0:
+    launch_waits(run)[task] -= 1
+    if launch_waits(run)[task] == 0:
         _launchable(run, task, why)
 
 
