@@ -124,7 +124,7 @@ def difference(example, on_card):
         if example.name in _BY_PRODUCT:
             found, expected = (_BY_PRODUCT[example.name](*results) for results in (found, expected))
         for result, answer in zip(found, expected, strict=True):
-            tolerance = TOLERANCES.get(answer.dtype.name, 0)
+            tolerance = TOLERANCES.get(answer.dtype.name, 1e-9 if answer.dtype.kind == "c" else 0)
             assert (result.shape, result.dtype) == (answer.shape, answer.dtype)
             if answer.dtype.name == "bfloat16":
                 result, answer = result.astype(np.float32), answer.astype(np.float32)
