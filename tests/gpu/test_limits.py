@@ -89,12 +89,12 @@ def test_the_card_gives_slabs_and_scratch_and_gets_all_of_it_back(warm):
 
 def test_a_hundred_thousand_allocations_leave_no_drift(warm):
     choose = random.Random(1)
-    sizes = [choose.randrange(1, 20_000) for _ in range(32)]
     with Runtime(halves("64MiB"), storage=warm) as runtime:
         xp, before = runtime.xp(), None
-        held = [xp.empty((1,), device="gpu:0") for _ in range(100)]
+        held = [xp.empty((choose.randrange(1, 20_000),), dtype=xp.float32, device="gpu:0") for _ in range(100)]
+        kinds = [array._kind for array in held]
         for number in range(100_000):
-            held[choose.randrange(100)] = xp.empty((choose.choice(sizes),), dtype=xp.float32, device="gpu:0")
+            held[choose.randrange(100)] = runtime.make(choose.choice(kinds), "one of many")
             if number == 1000:
                 before = free_bytes(warm)
         runtime.memories[1].region.finish()
