@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakSet
 
 import numpy as np
 
@@ -93,7 +94,7 @@ class CupyStorage:
         self.quiet = Launching()
         self._host = NumpyStorage()
         self._scratch_bytes, self._reserve_bytes, self._poison = scratch_bytes, reserve_bytes, poison
-        self._regions: list[CupyRegion] = []
+        self._regions: WeakSet[CupyRegion] = WeakSet()  # those of a runtime that is dropped close by themselves
         self._stream_makers = driver.green_streams(sm_counts) if partition == "green" else None
 
     def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
@@ -116,14 +117,15 @@ class CupyStorage:
             except BaseException:
                 region.close()
                 raise
-        self._regions = [it for it in self._regions if it.is_open] + [region]
+        self._regions.add(region)
         return region
 
     def card_use(self) -> CardUse:
         """Return what of the card is used, and how much of that is under no device's limit."""
         free, total = self.driver.memory_info()
-        regions = sum(region.taken_bytes for region in self._regions if region.is_open)
-        scratch = sum(region.scratch_bytes for region in self._regions if region.is_open)
+        opened = [region for region in self._regions if region.is_open]
+        regions = sum(region.taken_bytes for region in opened)
+        scratch = sum(region.scratch_bytes for region in opened)
         return CardUse(total, free, regions, scratch, total - free - regions - scratch)
 
     def function(self, name: str) -> Callable[..., Any] | None:
