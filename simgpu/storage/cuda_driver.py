@@ -26,12 +26,20 @@ extern "C" __global__ void hold(unsigned long long time_ns) {
 }
 """
 
+_POOL_UNIT_BYTES = 512
+"""CuPy's pool hands out multiples of this."""
+
 
 class CudaSlab:
     """Memory taken by `cudaMalloc`, and given back by `cudaFree` when this object is gone."""
 
     def __init__(self, size_bytes: int) -> None:
-        self._memory = cupy_memory.Memory(max(size_bytes, 1))
+        try:
+            self._memory = cupy_memory.Memory(max(size_bytes, 1))
+        except cuda.CUDARuntimeError as error:
+            if error.status != cuda.errorMemoryAllocation:
+                raise
+            raise MemoryError(str(error)) from error
         self.ptr: int = self._memory.ptr
         self.size_bytes = size_bytes
 
@@ -50,10 +58,11 @@ class CudaScratch:
 
     def __init__(self, limit_bytes: int, stream: Stream) -> None:
         self._pool = cupy_memory.MemoryPool()
-        self._pool.set_limit(size=max(limit_bytes, 1))  # 0 would be no limit
-        if limit_bytes:
+        whole = limit_bytes // _POOL_UNIT_BYTES * _POOL_UNIT_BYTES
+        self._pool.set_limit(size=max(whole, 1))  # 0 would be no limit
+        if whole:
             with stream:  # the pool keeps free memory for each stream by itself
-                self._pool.malloc(limit_bytes)
+                self._pool.malloc(whole)
 
     def allocate(self, size_bytes: int) -> Any:
         """Return what CuPy takes for memory. Raises MemoryError beyond the limit."""
