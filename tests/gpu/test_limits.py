@@ -186,3 +186,32 @@ def test_a_device_for_which_the_card_has_not_enough_left_does_not_start(card):
     assert caught.value.shortage.limit_bytes == total
     assert abs(storage.driver.memory_info()[0] - free) <= 64 * MiB  # a context may have been made in between
     assert storage.card_use().regions_bytes == 0
+
+
+def test_a_card_that_has_no_more_refuses_to_let_a_device_grow(card):
+    storage = card()
+    region = storage.open(2**50, device="GPU:0", grows=True)
+    _, total = storage.driver.memory_info()
+    region.grow(2 * MiB)
+    with pytest.raises(OutOfDeviceMemory, match="its card cannot give"):
+        region.grow(total)
+
+    assert region.taken_bytes == 2 * MiB
+    region.close()
+
+
+def test_scratch_memory_may_be_of_any_size(card):
+    for size in (0, 1, 511, 1000):
+        with Runtime("1 x 16MiB", storage=card(scratch_bytes=size)) as runtime:
+            x = runtime.xp().ones((3,))
+
+            assert (x + 1).value().tolist() == [2.0] * 3
+
+
+def test_arrays_outlive_their_runtime(card):
+    storage = card()
+    with Runtime("1 x 16MiB", storage=storage) as runtime:
+        x = runtime.xp().asarray(np.arange(6.0).reshape(2, 3)).T
+
+    assert storage.card_use().regions_bytes == 0
+    np.testing.assert_array_equal(x.value(), np.arange(6.0).reshape(2, 3).T)
