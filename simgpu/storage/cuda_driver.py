@@ -26,6 +26,9 @@ extern "C" __global__ void hold(unsigned long long time_ns) {
 }
 """
 
+_OUT_OF_MEMORY = 2
+"""The number of cudaErrorMemoryAllocation, which CuPy does not name."""
+
 _POOL_UNIT_BYTES = 512
 """CuPy's pool hands out multiples of this."""
 
@@ -37,7 +40,7 @@ class CudaSlab:
         try:
             self._memory = cupy_memory.Memory(max(size_bytes, 1))
         except cuda.CUDARuntimeError as error:
-            if error.status != cuda.errorMemoryAllocation:
+            if error.status != _OUT_OF_MEMORY:
                 raise
             raise MemoryError(str(error)) from error
         self.ptr: int = self._memory.ptr
