@@ -17,7 +17,7 @@ import numpy as np
 from simgpu.errors import InvalidValue, MemoryShortage, OutOfDeviceMemory
 from simgpu.graph import Constant, TensorSpec
 from simgpu.kernels import Attributes, OperationRule
-from simgpu.storage.cupy_region import CupyRegion, Lease, Place, span_of
+from simgpu.storage.cupy_region import CupyRegion, Lease, Place, ReadOnly, span_of
 from simgpu.storage.driver import Driver, Event
 from simgpu.storage.guards import Guards, Raw
 from simgpu.storage.layout import viewed
@@ -242,24 +242,28 @@ class CupyStorage:
         """Return what `show` makes of an array, without touching its elements."""
         if isinstance(source, np.ndarray):
             return self._host.view(source, show)
-        ptr, shown = viewed(source.data.ptr, source.shape, source.dtype, source.strides, show)
-        made = self.driver.array(source.data.mem, ptr, shown.shape, shown.dtype, shown.strides)
+        was_writable = self.is_writable(source)
+        ptr, shown = viewed(source.data.ptr, source.shape, source.dtype, source.strides, show, is_writable=was_writable)
+        memory = source.data.mem
+        if was_writable and not shown.flags.writeable:
+            place = self._place_of(source)
+            memory = self.driver.adopt(place.slab, ReadOnly(place.region, place.slab))
+        made = self.driver.array(memory, ptr, shown.shape, shown.dtype, shown.strides)
         return made, TensorSpec(shown.shape, shown.dtype.name)
 
     def is_writable(self, array: Any) -> bool:
-        """Tell whether each element has a place of its own; those of a broadcast view have not."""
+        """Tell what NumPy would: broadcast views are read-only, and so are views of them."""
         if isinstance(array, np.ndarray):
             return self._host.is_writable(array)
-        return not any(step == 0 and count > 1 for count, step in zip(array.shape, array.strides, strict=True))
+        return not isinstance(self.driver.owner_of(array), ReadOnly)
 
     def export(self, array: Any, holder: object, stream: Any, *, copy: bool) -> Any:
         """Return a DLPack capsule over an array, which keeps `holder` alive; over a copy in scratch if asked.
 
         `stream` is the consumer's, as the array API standard has it: it waits for what is under way.
         """
-        region = self.region_of(array)
-        place = self.driver.owner_of(array)
-        assert isinstance(place, Place), "arrays of the library lie in regions"
+        place = self._place_of(array)
+        region = place.region
         memory = self.driver.adopt(place.slab, Lease(region, place.slab, holder))
         lent = self.driver.array(memory, array.data.ptr, array.shape, array.dtype, array.strides)
         region.order((array,), ())
@@ -272,9 +276,12 @@ class CupyStorage:
 
     def region_of(self, array: Any) -> CupyRegion:
         """Return the region that an array lies in."""
+        return self._place_of(array).region
+
+    def _place_of(self, array: Any) -> Place:
         place = self.driver.owner_of(array)
         assert isinstance(place, Place), "arrays of the library lie in regions"
-        return place.region
+        return place
 
     def _stream_maker(self, device: str) -> Callable[[], Any] | None:
         """Return what makes the streams of the device that opens next; None: the card's own."""

@@ -35,6 +35,12 @@ class Place:
         self.slab = slab
 
 
+class ReadOnly(Place):
+    """Owns the memory of broadcast views, whose elements share places."""
+
+    __slots__ = ()
+
+
 class Lease(Place):
     """Owns memory that is lent to another library, for which it holds what would give it back."""
 

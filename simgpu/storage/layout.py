@@ -18,10 +18,12 @@ class _Address:
 
     __slots__ = ("__array_interface__",)
 
-    def __init__(self, ptr: int, shape: Sequence[int], dtype: np.dtype[Any], strides: Sequence[int]) -> None:
+    def __init__(
+        self, ptr: int, shape: Sequence[int], dtype: np.dtype[Any], strides: Sequence[int], *, is_writable: bool
+    ) -> None:
         self.__array_interface__ = {
             "version": 3,
-            "data": (ptr, False),
+            "data": (ptr, not is_writable),
             "shape": tuple(shape),
             "strides": tuple(strides),
             "typestr": dtype.str,
@@ -29,13 +31,15 @@ class _Address:
 
 
 def viewed(
-    ptr: int, shape: Sequence[int], dtype: np.dtype[Any], strides: Sequence[int], show: Show
+    ptr: int, shape: Sequence[int], dtype: np.dtype[Any], strides: Sequence[int], show: Show, *, is_writable: bool
 ) -> tuple[int, np.ndarray[Any, Any]]:
     """Return where a view of an array begins, and a NumPy array with its shape, dtype and strides.
+
+    It is writable as NumPy has it: broadcast views are not, nor are views of them.
 
     The elements of that array must never be touched: its memory need not be the host's.
     """
     plain = np.dtype(_PLAIN[dtype.itemsize]) if dtype.kind == "V" else dtype
-    layout = np.asarray(_Address(ptr, shape, plain, strides)).view(dtype)
+    layout = np.asarray(_Address(ptr, shape, plain, strides, is_writable=is_writable)).view(dtype)
     shown = show(layout)
     return int(shown.__array_interface__["data"][0]) if shown.size else ptr, shown
