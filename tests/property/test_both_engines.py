@@ -31,8 +31,8 @@ class WatchedStorage(NumpyStorage):
         self.regions = []
         self.lay = Counter()
 
-    def open(self, limit_bytes):
-        self.regions.append(super().open(limit_bytes))
+    def open(self, limit_bytes, *arguments, **options):
+        self.regions.append(super().open(limit_bytes, *arguments, **options))
         return self.regions[-1]
 
     def compute(self, rule, inputs, outputs, attributes):
