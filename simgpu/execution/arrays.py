@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from traceback import clear_frames
 from typing import Any
 
 from simgpu.errors import ExecutionError, OutOfDeviceMemory
@@ -33,15 +34,23 @@ class ProgramArrays:
                 self.regions.append(
                     self.storage.open(device.memory_limit_bytes, device.kind, device=short_name(device.name))
                 )
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(None, error, None)
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.arrays = []
+        if error is not None and self.storage.is_asynchronous:
+            _forget_arrays(error)
+        failures = []
         for region in self.regions:
-            region.close()
+            try:
+                region.close()
+            except Exception as failure:  # the others close all the same
+                failures.append(failure)
+        if failures and error is None:
+            raise failures[0]
 
     def grant(self, buffer: int, block: Block | None) -> None:
         """Make the array of a buffer where the ledger put it; without a block, let it go."""
@@ -134,6 +143,13 @@ class ProgramArrays:
         operation = self.program.placement.graph.operation(task.subject)
         device = self.program.placement.machine.devices[task.device].name
         return f"operation {operation.name!r} ({operation.type}) on {short_name(device)}"
+
+
+def _forget_arrays(error: BaseException | None) -> None:
+    """Clear what the frames of an error hold: arrays in them would keep memory of a card as long as the error lives."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _words(error: Exception) -> str:

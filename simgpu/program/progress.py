@@ -42,7 +42,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OutOfDeviceMemory) and error.trace is None:
+            error.trace = self.trace
         for buffer, block in enumerate(self.blocks):
             if block is not None:
                 self._release(buffer, self.closes_at_ps)
