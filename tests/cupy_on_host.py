@@ -9,13 +9,14 @@ from __future__ import annotations
 import ctypes
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import get_ident
+from threading import RLock, get_ident
 from time import perf_counter_ns
 
 import numpy as np
 import pytest
 
 from simgpu.storage import CupyStorage
+from simgpu.storage.numpy_storage import _reserve
 from simgpu.units import PS_PER_NS
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install cupy-cuda13x (it needs no GPU)")
@@ -53,7 +54,7 @@ class HostEvent:
 
 class HostSlab:
     def __init__(self, card, size_bytes):
-        self.bytes = np.zeros(max(size_bytes, 1), np.uint8)
+        self.bytes = np.frombuffer(_reserve(size_bytes), np.uint8)
         self.ptr, self.size_bytes, self._card = self.bytes.ctypes.data, size_bytes, card
         card.used_bytes += size_bytes
 
@@ -114,8 +115,11 @@ class Card:
         self.log: list[Work] = []
         self._streams = 0
         self._current: dict[int, HostStream] = {}
+        self._lock = RLock()
         self._before = None
-        self._waited: dict[int, Work] = {}  # by thread of the host: what it has waited for
+        self._ended: Work | None = (
+            None  # what some thread of the host has seen to end: whatever comes later is behind it
+        )
 
     def memory_info(self):
         return self.total_bytes - self.used_bytes, self.total_bytes
@@ -181,8 +185,8 @@ class Card:
             self._wait_on_host(stream.last)
 
     def _wait_on_host(self, work):
-        before = self._waited.get(get_ident())
-        self._waited[get_ident()] = Work(0, "host", after=[it for it in (before, work) if it is not None])
+        with self._lock:
+            self._ended = Work(0, "host", after=[it for it in (self._ended, work) if it is not None])
 
     def elapsed_ps(self, earlier, later):
         return (later.time_ns - earlier.time_ns) * PS_PER_NS
@@ -246,10 +250,11 @@ class Card:
         return False
 
     def _give(self, stream, what, reads=(), writes=()):
-        after = [it for it in (stream.last, *stream.waits, self._waited.get(get_ident())) if it is not None]
-        work = Work(stream.number, what, reads, writes, after)
-        stream.last, stream.waits = work, []
-        self.log.append(work)
+        with self._lock:
+            after = [it for it in (stream.last, *stream.waits, self._ended) if it is not None]
+            work = Work(stream.number, what, reads, writes, after)
+            stream.last, stream.waits = work, []
+            self.log.append(work)
         return work
 
     def _computed(self, function, arguments, written):

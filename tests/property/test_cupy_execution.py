@@ -7,7 +7,7 @@ from collections import Counter
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.execution import execute
@@ -27,7 +27,7 @@ class WatchedCard(CupyStorage):
     """Remembers its regions, in the order of the devices, where each computation's arrays lay, and all slabs."""
 
     def __init__(self):
-        super().__init__(host.Card(2**40, is_lazy=True), scratch_bytes=2**22, reserve_bytes=0)
+        super().__init__(host.Card(2**44, is_lazy=True), scratch_bytes=2**22, reserve_bytes=0)
         self.opened, self.lay, self.slabs = [], Counter(), []
 
     def open(self, limit_bytes, kind="GPU", **options):
@@ -52,14 +52,9 @@ class WatchedCard(CupyStorage):
         return device
 
 
-def small_enough(case):
-    assume(sum(device.memory_limit_bytes for device in case.machine.devices) <= 2**33)
-
-
 @SOME
 @given(cases(), st.sampled_from(("sync", "async")))
 def test_a_card_follows_a_simulation_to_the_same_ledger_values_and_places(case, launch):
-    small_enough(case)
     placement, feeds = placed(case), feeds_of(case.graph)
     predicted, shortage = attempt(lambda: simulate(placement, launch=launch))
     card = WatchedCard()
@@ -70,7 +65,7 @@ def test_a_card_follows_a_simulation_to_the_same_ledger_values_and_places(case, 
     assert ran_out == shortage
     assert_caps_hold(ran)
     assert races(card.driver.log, card.slabs) == []
-    assert card.card_use().free_bytes == 2**40
+    assert card.card_use().free_bytes == 2**44
     if shortage is None:
         assert card.lay == places_of_bytes(placement)
         outputs, _ = execute(placement, feeds, storage=WatchedCard(), follow=predicted)
@@ -80,7 +75,6 @@ def test_a_card_follows_a_simulation_to_the_same_ledger_values_and_places(case, 
 @SOME
 @given(cases())
 def test_run_as_ready_on_a_card_values_are_right_and_spans_are_in_order(case):
-    small_enough(case)
     placement, feeds, card = placed(case), feeds_of(case.graph), WatchedCard()
     try:
         outputs, trace = execute(placement, feeds, storage=card)
@@ -91,7 +85,7 @@ def test_run_as_ready_on_a_card_values_are_right_and_spans_are_in_order(case):
     assert_values(outputs, evaluate(case.graph, feeds))
     assert_caps_hold(trace)
     assert_spans_are_in_order(trace)
-    assert card.card_use().free_bytes == 2**40
+    assert card.card_use().free_bytes == 2**44
 
 
 def assert_values(outputs, expected):
@@ -101,16 +95,13 @@ def assert_values(outputs, expected):
 
 
 def assert_spans_are_in_order(trace):
-    gpus = {device.name for device in trace.devices if device.kind == "GPU"}
-    launched = [span.name for span in trace.spans if span.kind == "launch"]
+    """Behind each launch comes what it launched; what a kernel set keeps in host memory is not launched."""
     for number, span in enumerate(trace.spans):
         assert 0 <= span.ready_ps <= span.start_ps <= span.end_ps
         assert span.cause == NO_CAUSE or 0 <= span.cause < number
         if span.cause != NO_CAUSE:
             assert trace.spans[span.cause].start_ps <= span.start_ps
-        if span.kind == "compute" and span.resource in gpus:
-            launch = trace.spans[number - 1]
-            assert (launch.kind, launch.name) == ("launch", span.name)
-            assert launch.start_ps <= span.start_ps
-    computed = [span.name for span in trace.spans if span.kind == "compute" and span.resource in gpus]
-    assert not Counter(computed) - Counter(launched)
+        if span.kind == "launch":
+            follower = trace.spans[number + 1]
+            assert (follower.kind != "launch", follower.name) == (True, span.name)
+            assert span.start_ps <= follower.start_ps

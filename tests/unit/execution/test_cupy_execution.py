@@ -134,8 +134,8 @@ def test_scratch_memory_that_runs_out_is_an_out_of_memory_with_the_trace_so_far(
         execute(placement, {"x": VALUES}, storage=storage)
 
     assert str(caught.value) == (
-        "GPU:0: out of scratch memory: a kernel asked for 2 KiB (2048 B) beside its operands; 0 B of 1 KiB are used; use "
-        "smaller operands, or give devices more: CupyStorage(scratch_bytes=...)"
+        "GPU:0: out of scratch memory: a kernel asked for 2 KiB (2048 B) beside its operands; 0 B of 1 KiB are used; "
+        "use smaller operands, or give devices more: CupyStorage(scratch_bytes=...)"
     )
     assert [event.owner for event in caught.value.trace.memory[1]][:2] == ["x", "a"]
     assert caught.value.trace.peak_bytes(1) >= 2 * SIDE.nbytes
