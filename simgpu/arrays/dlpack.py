@@ -112,6 +112,7 @@ def imported(source: Any, *, copy: bool | None) -> np.ndarray[Any, Any]:
         raise BufferError("memory of another library does not lie on a logical device; allow a copy")
     if not hasattr(source, "__dlpack__"):
         raise AttributeError(f"{source.__class__.__name__} has no __dlpack__; use asarray for what is no array")
-    found = np.from_dlpack(source)
+    is_on_host = int(source.__dlpack_device__()[0]) == HOST[0]
+    found = np.from_dlpack(source) if is_on_host else np.from_dlpack(source, device="cpu")
     dtype_name(found.dtype)  # raises for what arrays cannot hold
     return found
