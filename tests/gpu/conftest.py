@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,16 @@ from simgpu.storage import cupy_storage
 from simgpu.units import MiB
 
 SCRATCH_BYTES = 64 * MiB
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let CuPy say that it compiles something for the first time."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:Jitify is performing"))
 
 
 @pytest.fixture(scope="session")
