@@ -43,17 +43,20 @@ class Guards:
     def open(self) -> None:
         """Stand guard, once for each region. Raises DeviceScopeError inside CuPy's `using_allocator`."""
         with Guards._lock:
-            if not Guards._standing:
-                try:
-                    self._driver.install(allocate)
-                except ValueError as error:
-                    raise DeviceScopeError(
-                        "a runtime starts inside cupy.cuda.using_allocator, where its limits would not hold; start it "
-                        "outside"
-                    ) from error
-                Guards._installer = self._driver
-                self._driver.route_random(_random_state)
             Guards._standing.append(self)
+            if len(Guards._standing) == 1 and not self._driver.is_installed(allocate):
+                self._install()
+
+    def _install(self) -> None:
+        try:
+            self._driver.install(allocate)
+        except ValueError as error:
+            Guards._standing.remove(self)
+            raise DeviceScopeError(
+                "a runtime starts inside cupy.cuda.using_allocator, where its limits would not hold; start it outside"
+            ) from error
+        Guards._installer = self._driver
+        self._driver.route_random(_random_state)
 
     def close(self) -> None:
         """Stand guard no longer, once for each region. The last one leaves alone what others put there meanwhile."""

@@ -323,6 +323,25 @@ def test_a_runtime_closed_inside_using_allocator_leaves_it_as_it_is():
         cupy.cuda.set_allocator(before)
 
 
+def test_a_runtime_that_dies_while_another_starts_takes_no_allocator_away(monkeypatch):
+    before = cupy.cuda.get_allocator()
+    runtimes = [two_devices() for _ in range(2)]
+    runtimes[0].start()
+    memory_info = host.Card.memory_info
+
+    def collecting(card):
+        del runtimes[:-1]
+        gc.collect()
+        return memory_info(card)
+
+    monkeypatch.setattr(host.Card, "memory_info", collecting)
+    with runtimes[-1].device("/gpu:0"):
+        raw()
+    runtimes[-1].close()
+
+    assert cupy.cuda.get_allocator() == before
+
+
 class Dying:
     """Allocates when it is collected, as finalizers of users may do."""
 
