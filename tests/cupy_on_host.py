@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from threading import RLock, get_ident
 from time import perf_counter_ns
 
@@ -112,6 +113,8 @@ class Card:
     def __init__(self, total_bytes=2**30, *, is_lazy=False):
         self.total_bytes, self.used_bytes = total_bytes, 0
         self.is_lazy = is_lazy  # events happen only when somebody waits for them
+        self.done_every = 2**60  # among the lazy events asked for, each one of this number has just happened
+        self._asked = count()
         self.log: list[Work] = []
         self._streams = 0
         self._current: dict[int, HostStream] = {}
@@ -171,9 +174,12 @@ class Card:
         return HostEvent(self._give(stream, "event"), is_timed)
 
     def wait(self, stream, event):
-        stream.waits.append(event.work)
+        with self._lock:
+            stream.waits.append(event.work)
 
     def is_done(self, event):
+        if not event.is_done and self.is_lazy and next(self._asked) % self.done_every == self.done_every - 1:
+            self.wait_on_host(event)
         return event.is_done or not self.is_lazy
 
     def wait_on_host(self, event):
@@ -304,8 +310,8 @@ def bounds(array):
     low = high = array.data.ptr
     if array.size == 0:
         return low, low
-    for count, step in zip(array.shape, array.strides, strict=True):
-        low, high = low + min(0, (count - 1) * step), high + max(0, (count - 1) * step)
+    for length, step in zip(array.shape, array.strides, strict=True):
+        low, high = low + min(0, (length - 1) * step), high + max(0, (length - 1) * step)
     return low, high + array.itemsize
 
 

@@ -33,8 +33,8 @@ def card():
     return make
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def nothing_left():
-    """Collect what a test leaves in cycles, so that its memory is back before the next one looks."""
+    """Collect what tests leave in cycles, so that its memory is back before those of the next file look."""
     yield
     gc.collect()

@@ -7,6 +7,8 @@ Two works that meet in the same bytes, and of which one writes, must be in order
 from __future__ import annotations
 
 import gc
+import random
+from threading import Thread
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,32 +16,39 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from simgpu.arrays import Runtime
+from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import Machine
 from simgpu.storage.fences import Fences
-from tests.property.card_programs import CardProgram, card_steps
+from tests.property.card_programs import MAKES, USES, CardProgram, card_steps
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
 
-def run(program_steps, devices, limit="4KiB", **options):
+def run(program_steps, devices, limit="4KiB", done_every=2**60, **options):
     """Run a program on lazy copies and return the card's log, and the bytes that its devices hold."""
     storage = host.host_storage(is_lazy=True, scratch_bytes=2**16, **options)
+    storage.driver.done_every = done_every
     machine = Machine("1 x 1MiB").split({"GPU:0": [limit] * devices})
     with Runtime(machine, storage=storage) as runtime:
         program = CardProgram(runtime, devices)
         for step in program_steps:
             program.step(*step)
         program.check()
-        slabs = [place.slab for memory in runtime.memories[1:] for place in memory.region._places]
-        spans = [(slab.ptr, slab.ptr + slab.size_bytes) for slab in slabs]
+        spans = slabs_of(runtime)
     return storage.driver.log, spans
+
+
+def slabs_of(runtime):
+    slabs = [place.slab for memory in runtime.memories[1:] for place in memory.region._places]
+    return [(slab.ptr, slab.ptr + slab.size_bytes) for slab in slabs]
 
 
 def races(log, spans):
     """Return all pairs of works that meet in bytes of a device, one of them writing, and are in no order."""
     found, before, touched = [], {}, []
+    numbers = {id(work): number for number, work in enumerate(log)}
     for number, work in enumerate(log):
-        before[id(work)] = earlier = _before(work, before, {id(it): i for i, it in enumerate(log[:number])})
+        before[id(work)] = earlier = _before(work, before, numbers)
         reads, writes = (
             [span for span in part if any(low <= span[0] < high for low, high in spans)]
             for part in (work.reads, work.writes)
@@ -72,10 +81,16 @@ def _meet(some, others):
     return any(low < other_high and other_low < high for low, high in some for other_low, other_high in others)
 
 
-@given(st.lists(card_steps, max_size=40), st.integers(2, 4), st.sampled_from(["4KiB", "64KiB"]), st.booleans())
+@given(
+    st.lists(card_steps, max_size=40),
+    st.integers(2, 4),
+    st.sampled_from(["4KiB", "64KiB"]),
+    st.sampled_from([1, 2, 3, 5, 2**60]),
+    st.booleans(),
+)
 @settings(max_examples=settings.default.max_examples // 2)
-def test_works_that_meet_are_in_order_and_values_are_those_of_numpy(program_steps, devices, limit, poison):
-    log, spans = run(program_steps, devices, limit, poison=poison)
+def test_works_that_meet_are_in_order_and_values_are_those_of_numpy(program_steps, devices, limit, done_every, poison):
+    log, spans = run(program_steps, devices, limit, done_every, poison=poison)
 
     assert races(log, spans) == []
 
@@ -127,6 +142,37 @@ def test_if_streams_do_not_wait_the_check_finds_a_race(monkeypatch):
     monkeypatch.setattr(host.Card, "wait", lambda *_: None)
 
     assert found_a_race()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_works_of_threads_that_share_devices_are_in_order(seed):
+    storage, errors = host.host_storage(is_lazy=True, scratch_bytes=2**18), []
+    storage.driver.done_every = 3
+    with Runtime(Machine("1 x 1MiB").split({"GPU:0": ["16KiB"] * 3}), storage=storage) as runtime:
+        runtime.start()
+
+        def work(number):
+            choose = random.Random(10 * seed + number)
+            try:
+                program = CardProgram(runtime, 3)
+                for _ in range(150):
+                    program.step(choose.choice(MAKES + USES), choose.randrange(31), choose.randrange(31))
+                program.check()
+            except OutOfDeviceMemory:
+                pass
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [Thread(target=work, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        spans = slabs_of(runtime)
+
+    assert errors == []
+    assert len(storage.driver.log) > 300
+    assert races(storage.driver.log, spans) == []
 
 
 def test_poisoned_memory_that_is_granted_anew_is_not_poisoned_too_early():
