@@ -102,6 +102,11 @@ def _pool(device: LogicalDevice, grows: bool, claim: Claim | None, region: Regio
     def take(size_bytes: int) -> None:
         if claim is not None:
             claim.grow(size_bytes)
-        region.grow(size_bytes)
+        try:
+            region.grow(size_bytes)
+        except BaseException:
+            if claim is not None:
+                claim.shrink(size_bytes)
+            raise
 
     return GrowingPool(device.name, device.memory_limit_bytes, take)

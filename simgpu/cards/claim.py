@@ -64,6 +64,11 @@ class Claim:
             raise ExecutionError(f"{self.request.logical_device} cannot grow: {self._why_not_held()}")
         self._cards.resize(self, extra_bytes)
 
+    def shrink(self, size_bytes: int) -> None:
+        """Give back what `grow` has taken, where it could not be used."""
+        if self.is_held:
+            self._cards.resize(self, -size_bytes)
+
     def report(self, used_bytes: int, peak_bytes: int) -> None:
         """Say how much is in use now and was at most, for `simgpu smi`. Two stores: no lock, no file access."""
         if not self._is_released and self._current_pid() == self._pid:

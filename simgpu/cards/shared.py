@@ -81,7 +81,7 @@ class SharedCards:
         return self._processes.pid
 
     def resize(self, claim: Claim, extra_bytes: int) -> None:
-        """Make a claim larger; see `Claim.grow`."""
+        """Make a claim larger, or smaller; see `Claim.grow`."""
         with TURNS.turn():
             claim.row, claim.slot = self._ledger.change(lambda connection: self._grown(connection, claim, extra_bytes))
 
