@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from simgpu.arrays import Runtime
+from simgpu.cards import SharedCards
 from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory
 from simgpu.graph import TensorSpec
 from simgpu.kernels import rule
@@ -374,3 +375,41 @@ def test_what_cannot_be_written_on_numpy_storage_cannot_be_written_on_a_card():
             found.append([runtime.storage.is_writable(array._data) for array in arrays])
 
     assert found == [[True, True, True, True, False, False, False, False, True]] * 2
+
+
+def growing(storage, cards=None, machine="2 x 64MiB"):
+    runtime = Runtime(machine, storage=storage, share=cards or False)
+    for gpu in runtime.config.list_physical_devices("GPU"):
+        runtime.config.set_memory_growth(gpu, True)
+    return runtime
+
+
+def test_devices_that_grow_take_pieces_as_they_need_them_and_keep_values_apart(storage):
+    with growing(storage) as runtime:
+        xp, held, taken = runtime.xp(), [], []
+        for number, size in enumerate((1, 1, 3, 1, 9)):
+            held.append(xp.full((size * MiB // 4,), float(number), dtype="float32", device=f"gpu:{number % 2}"))
+            taken.append(storage.card_use().regions_bytes // MiB)
+
+        assert taken == [2, 4, 8, 8, 24]  # pieces of 2, 4 and 16 MiB, and one of 2 MiB
+        for number, array in enumerate(held):
+            assert set(array.value().tolist()) == {float(number)}
+            assert runtime.memories[1 + number % 2].region.holds(array._data)
+    assert storage.card_use().regions_bytes == 0
+
+
+def test_a_growth_that_the_card_refuses_takes_nothing_of_it_for_others_to_miss(tmp_path):
+    storage = host.host_storage(16 * MiB, scratch_bytes=0)
+    cards = SharedCards(tmp_path / "cards")
+    with growing(storage, cards, "1 x 64MiB") as runtime:
+        xp = runtime.xp()
+        kept = xp.zeros((MiB,), dtype="uint8")
+        with pytest.raises(OutOfDeviceMemory, match="its card cannot give 20 MiB"):
+            xp.zeros((20 * MiB,), dtype="uint8")
+        after_refusal = [use.claimed_bytes for use in cards.snapshot()]
+        large = xp.zeros((13 * MiB,), dtype="uint8")
+
+        assert after_refusal == [2 * MiB]
+        assert [use.claimed_bytes for use in cards.snapshot()] == [15 * MiB]
+        assert storage.card_use().regions_bytes == 15 * MiB
+        del kept, large
