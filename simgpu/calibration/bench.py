@@ -108,7 +108,7 @@ class Bench:
     def _launched(self, run: Callable[[], None]) -> Times:
         """Return the times of something that returns when it is launched."""
         whole_ps = max(1, self._timed(run, 1, finish=True))
-        count = max(1, min(_MOST_AT_ONCE, PS_PER_MS // whole_ps))
+        count = max(1, min(_MOST_AT_ONCE, PS_PER_MS // 2 // whole_ps))
         groups = 5 if whole_ps < _LONG_PS // 5 else 2
         hosts = [self._timed(run, count) // count for _ in range(groups)]
         count = max(1, min(_MOST_AT_ONCE, 2 * PS_PER_MS // whole_ps))

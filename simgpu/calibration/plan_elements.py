@@ -47,7 +47,8 @@ def element_cases() -> Iterator[Case]:
     for type in (*_BINARY, *_BINARY_SELDOM):
         for tier, exponent in _scales(often=type in _BINARY, first_tier=0 if type in _BINARY else 1):
             yield case(type, shape_of(exponent), shape_of(exponent), tier=tier)
-            yield case(type, *_stretched(exponent), tier=tier)
+            for shapes in _stretched(exponent):
+                yield case(type, *shapes, tier=tier)
     for type in ("Sum", "Max", "Min", "Mean"):
         for tier, exponent in _scales(often=type == "Sum", first_tier=0 if type == "Sum" else 1):
             for count in (2, 3) if type == "Sum" else (2,):
@@ -60,15 +61,18 @@ def _with_attributes(found: Case) -> Case:
     return replace(found, attributes={"min": 0.0, "max": 6.0}) if found.type == "Clip" else found
 
 
-def _stretched(exponent: int) -> tuple[Shape, Shape]:
-    """Return an image and one value for each channel, or rows and one value for each column, by turns."""
+def _stretched(exponent: int) -> Iterator[tuple[Shape, Shape]]:
+    """Yield an image and one value for each channel, rows and one value for each column, or for each row."""
     if exponent < 6:
-        return (2**exponent,), (1,)
-    shape = shape_of(exponent)
-    if exponent % 4 == 0:
-        return shape, (shape[1], 1, 1)
-    columns = 2 ** min(10, exponent // 2)
-    return (1, 2**exponent // columns, columns), (columns,)
+        yield (2**exponent, 1), (1, 1)
+        return
+    edge = 2 ** min(8, exponent // 3)
+    channels = max(1, 2**exponent // edge**2)
+    yield (1, channels, edge, edge), (channels, 1, 1)
+    columns = 2 ** min(12, exponent // 2)
+    rows = 2**exponent // columns
+    yield (1, rows, columns), ((columns,) if exponent % 4 else (rows, 1))
+    yield (2**exponent,), (1,)
 
 
 def _other_dtypes() -> Iterator[Case]:
@@ -78,7 +82,8 @@ def _other_dtypes() -> Iterator[Case]:
                 shapes = [shape_of(exponent)] * (1 if type in ("Identity", "Relu") else 2)
                 yield case(type, *shapes, tier=2, dtype=dtype)
         for exponent in _COARSE[:-1]:
-            yield case("Add", *_stretched(exponent), tier=2, dtype=dtype)
+            for shapes in _stretched(exponent):
+                yield case("Add", *shapes, tier=2, dtype=dtype)
     for source, target in (("float32", "float16"), ("float16", "float32"), ("int64", "float32"), ("float32", "int64")):
         for exponent in _COARSE[:-1]:
             yield Case("Cast", (TensorSpec(shape_of(exponent), source),), {"dtype": target}, 2)
@@ -197,7 +202,8 @@ def array_api_cases() -> Iterator[Case]:
             yield case(type, shape, tier=2)
         for type in _ARRAY_API_TWO:
             yield case(type, shape, shape, tier=2)
-            yield case(type, *_stretched(exponent), tier=3)
+            for shapes in _stretched(exponent):
+                yield case(type, *shapes, tier=3)
         for type in _ARRAY_API_SUMS:
             yield case(type, (max(1, 2**exponent // 64), 64), tier=3)
         yield case("permute_dims", (max(1, 2**exponent // 64), 64), tier=3, axes=(1, 0))

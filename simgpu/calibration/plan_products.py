@@ -33,6 +33,10 @@ def product_cases(generator: np.random.Generator) -> Iterator[Case]:
     for rows in (1, 8, 64):
         for columns, inner in ((1024, 16384), (4096, 8192), (4096, 32768), (16384, 4096), (1000, 4096)):
             yield from _matrices(rows, columns, inner, 1)
+    for tier, count in ((1, 40), (2, 60)):
+        for _ in range(count):
+            rows = int(generator.choice((1, 1, 2, 4, 8, 16, 32)))
+            yield from _matrices(rows, _drawn(generator, 6, 13), _drawn(generator, 6, 15), tier)
     for tier, count in ((0, 50), (1, 100), (2, 200)):
         for _ in range(count):
             yield from _stacks(generator, tier)
@@ -66,9 +70,10 @@ def _matrices(rows: int, columns: int, inner: int, tier: int) -> Iterator[Case]:
 def _stacks(generator: np.random.Generator, tier: int) -> Iterator[Case]:
     """Yield products as convolutions have them, as attention has them, and of a stack with one matrix."""
     rows, columns, inner = _drawn(generator, 3, 11), _points(generator), _drawn(generator, 4, 13)
-    batch = int(generator.choice((1, 1, 1, 2, 4, 8, 16, 32)))
-    if _fits(rows, columns, inner, batch):
-        yield case("MatMul", (batch, rows, inner), (batch, inner, columns), tier=tier)
+    for batch in (1, int(generator.choice((1, 1, 2, 4, 8, 16, 32)))):
+        if _fits(rows, columns, inner, batch):
+            yield case("MatMul", (batch, rows, inner), (batch, inner, columns), tier=tier)
+        rows, columns, inner = _drawn(generator, 3, 11), _points(generator), _drawn(generator, 4, 13)
     heads, length, depth = (2 ** int(generator.integers(low, high)) for low, high in ((0, 8), (4, 11), (4, 8)))
     if heads * length * max(length, depth) <= _LARGEST_ITEMS:
         yield case("MatMul", (1, heads, length, depth), (1, heads, depth, length), tier=tier)

@@ -21,6 +21,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 LENGTHS = (1.0, 3.0, 10.0, 30.0)
 """Lengths tried for each coordinate, in factors of two of what it measures."""
 _NUGGET = 1e-6
+_MOST_DECIDING = 250
 
 
 class Prediction(NamedTuple):
@@ -71,16 +72,8 @@ class Surface:
             self._factors = rest
             self.error = _neighbour_error(self._places, rest) if dims == 1 else 0.0
             return
-        best = np.inf
-        for _ in range(2):
-            for axis in range(dims):
-                for length in LENGTHS:
-                    tried = self._lengths.copy()
-                    tried[axis] = length
-                    error, factors = _left_out(self._places / tried, rest)
-                    if error < best - 1e-12:
-                        best, self._lengths, self._factors = error, tried, factors
-        self.error = best
+        self._lengths = _lengths(self._places, rest)
+        self.error, self._factors = _left_out(self._places / self._lengths, rest)
 
     def _residual(self, place: Floats) -> float:
         count, dims = self._places.shape
@@ -108,6 +101,24 @@ def least_relative_squares(terms: Floats, times: Floats) -> Floats:
             break
         used.pop(int(solved.argmin()))
     return weights
+
+
+def _lengths(places: Floats, rest: Floats) -> Floats:
+    """Return the length of each coordinate with the least error, one coordinate after the other, twice.
+
+    Of many samples, some that are evenly strewn over all of them decide.
+    """
+    chosen = np.random.default_rng(0).permutation(len(rest))[:_MOST_DECIDING]
+    places, rest = places[chosen], rest[chosen]
+    lengths, best = np.full(places.shape[1], LENGTHS[-2]), np.inf
+    for axis in (*range(places.shape[1]), *range(places.shape[1])):
+        for length in LENGTHS:
+            tried = lengths.copy()
+            tried[axis] = length
+            error, _ = _left_out(places / tried, rest)
+            if error < best - 1e-12:
+                best, lengths = error, tried
+    return lengths
 
 
 def _left_out(places: Floats, rest: Floats) -> tuple[float, Floats]:
