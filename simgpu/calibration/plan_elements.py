@@ -82,8 +82,8 @@ def _other_dtypes() -> Iterator[Case]:
                 shapes = [shape_of(exponent)] * (1 if type in ("Identity", "Relu") else 2)
                 yield case(type, *shapes, tier=2, dtype=dtype)
         for exponent in _COARSE[:-1]:
-            for shapes in _stretched(exponent):
-                yield case("Add", *shapes, tier=2, dtype=dtype)
+            for pair in _stretched(exponent):
+                yield case("Add", *pair, tier=2, dtype=dtype)
     for source, target in (("float32", "float16"), ("float16", "float32"), ("int64", "float32"), ("float32", "int64")):
         for exponent in _COARSE[:-1]:
             yield Case("Cast", (TensorSpec(shape_of(exponent), source),), {"dtype": target}, 2)

@@ -105,6 +105,7 @@ def convolution_cases(generator: np.random.Generator) -> Iterator[Case]:
             if found is not None:
                 yield found
     yield from _first_layers()
+    yield from _grid()
     for channels, size in ((32, 56), (64, 28), (256, 14)):
         for kernel in (1, 3):
             for dtype in ("float16", "float64"):
@@ -139,6 +140,21 @@ def _depthwise(generator: np.random.Generator, tier: int) -> Case | None:
     kernel, images = int(generator.choice((3, 3, 3, 5))), int(generator.choice((1, 1, 1, 2, 4, 8)))
     stride = int(generator.choice((1, 2)))
     return _conv(images, channels, channels, size, (kernel, kernel), tier=tier, stride=stride, group=channels)
+
+
+def _grid() -> Iterator[Case]:
+    """Yield convolutions of 3 x 3 points and of one, on halvings of 224 and channels of powers of 2."""
+    for number, size in enumerate((224, 112, 56, 28, 14, 7)):
+        for exponent in range(4, 12):
+            channels, tier = 2**exponent, (number + exponent) % 2
+            for results in (channels, 2 * channels):
+                found = _conv(1, channels, results, size, (3, 3), tier=tier + (results > channels))
+                if exponent < 10 and _is_moderate(found):
+                    yield found
+            for images, results in ((1, channels), (1, channels // 4), (1, 4 * channels), (8, channels)):
+                found = _conv(images, channels, results, size, (1, 1), tier=tier + (images > 1 or results != channels))
+                if results <= 2048 and _is_moderate(found):
+                    yield found
 
 
 def _first_layers() -> Iterator[Case]:
