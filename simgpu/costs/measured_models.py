@@ -78,6 +78,7 @@ class Models:
 
     def estimate(self, asked: Asked, kind: str) -> Estimate:
         """Return what the samples say of an operation on a kind of device."""
+        rule(asked.type)  # refuses what is unknown
         kind, why = self._measured_kind(kind)
         sample = self._exact.get(identity(asked, kind))
         if sample is not None:

@@ -4,10 +4,10 @@ time = (w1 * t1 + w2 * t2 + ...) * exp(residual)
 
 The terms are stated for each operation: kernels launched, bytes moved, time of the matrix products inside. The weights
 are never negative, and make the sum of squared relative errors least. The residual is a function of the operation's
-place (logarithms of its sizes): linear between neighbours where there is one coordinate, else by kriging with the
-covariance exp(-d) (C. E. Rasmussen, C. K. I. Williams: Gaussian Processes for Machine Learning, 2006, algorithm 2.1), d
-being the distance with each coordinate divided by its length. Lengths are those with the least error of predicting
-each sample from the others (equation 5.12 there). At a sample, the result is the sample.
+place (logarithms of its sizes): by kriging with the covariance exp(-d), which is nearly linear between neighbours
+(C. E. Rasmussen, C. K. I. Williams: Gaussian Processes for Machine Learning, 2006, algorithm 2.1). There d is the
+distance with each coordinate divided by its length. Lengths, and the share of noise, are those with the least error of
+predicting each sample from the others (equation 5.12 there).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 LENGTHS = (1.0, 3.0, 10.0, 30.0)
 """Lengths tried for each coordinate, in factors of two of what it measures."""
-_NUGGET = 1e-6
-_MOST_DECIDING = 250
+NOISES = (1e-6, 0.03, 0.2, 0.6)
+"""Shares of noise in the variance of residuals that are tried: with the first, a surface goes through its samples."""
+_FEWEST, _MOST_DECIDING = 4, 250
 
 
 class Prediction(NamedTuple):
@@ -68,18 +69,14 @@ class Surface:
     def _fit(self, rest: Floats) -> None:
         count, dims = self._places.shape
         self._lengths = np.full(dims, 10.0)
-        if dims == 1 or count < 3:
-            self._factors = rest
-            self.error = _neighbour_error(self._places, rest) if dims == 1 else 0.0
+        if count < _FEWEST:
+            self._factors, self.error = rest, 0.0
             return
-        self._lengths = _lengths(self._places, rest)
-        self.error, self._factors = _left_out(self._places / self._lengths, rest)
+        self._lengths, noise = _lengths(self._places, rest)
+        self.error, self._factors = _left_out(self._places / self._lengths, rest, noise)
 
     def _residual(self, place: Floats) -> float:
-        count, dims = self._places.shape
-        if dims == 1:
-            return self._mean + float(np.interp(place[0], self._places[:, 0], self._factors))
-        if count < 3:
+        if len(self._places) < _FEWEST:
             return self._mean + float(self._factors[np.abs(self._places - place).sum(axis=1).argmin()])
         apart = np.sqrt((((self._places - place) / self._lengths) ** 2).sum(axis=1))
         return self._mean + float(np.exp(-apart) @ self._factors)
@@ -103,36 +100,28 @@ def least_relative_squares(terms: Floats, times: Floats) -> Floats:
     return weights
 
 
-def _lengths(places: Floats, rest: Floats) -> Floats:
-    """Return the length of each coordinate with the least error, one coordinate after the other, twice.
+def _lengths(places: Floats, rest: Floats) -> tuple[Floats, float]:
+    """Return the length of each coordinate, and the share of noise, with the least error: one after the other, twice.
 
     Of many samples, some that are evenly strewn over all of them decide.
     """
     chosen = np.random.default_rng(0).permutation(len(rest))[:_MOST_DECIDING]
     places, rest = places[chosen], rest[chosen]
-    lengths, best = np.full(places.shape[1], LENGTHS[-2]), np.inf
-    for axis in (*range(places.shape[1]), *range(places.shape[1])):
-        for length in LENGTHS:
-            tried = lengths.copy()
-            tried[axis] = length
-            error, _ = _left_out(places / tried, rest)
+    dims = places.shape[1]
+    found, best = np.array([*[LENGTHS[-2]] * dims, NOISES[0]]), np.inf
+    for axis in (*range(dims + 1), *range(dims + 1)):
+        for value in LENGTHS if axis < dims else NOISES:
+            tried = found.copy()
+            tried[axis] = value
+            error, _ = _left_out(places / tried[:-1], rest, tried[-1])
             if error < best - 1e-12:
-                best, lengths = error, tried
-    return lengths
+                best, found = error, tried
+    return found[:-1], float(found[-1])
 
 
-def _left_out(places: Floats, rest: Floats) -> tuple[float, Floats]:
+def _left_out(places: Floats, rest: Floats, noise: float) -> tuple[float, Floats]:
     """Return the typical error of predicting each sample from the others, and the factors of the samples."""
     apart = np.sqrt(((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=2))
-    inverse = np.linalg.inv(np.exp(-apart) + _NUGGET * np.eye(len(rest)))
+    inverse = np.linalg.inv(np.exp(-apart) + noise * np.eye(len(rest)))
     factors = inverse @ rest
     return float(np.mean(np.abs(factors / np.diag(inverse)))), factors
-
-
-def _neighbour_error(places: Floats, rest: Floats) -> float:
-    """Return the typical error of predicting each sample from its two neighbours."""
-    x = places[:, 0]
-    if len(x) < 3:
-        return 0.0
-    share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
-    return float(np.mean(np.abs(rest[:-2] + share * (rest[2:] - rest[:-2]) - rest[1:-1])))

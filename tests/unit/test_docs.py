@@ -38,7 +38,7 @@ from simgpu.session import run
 from tests.unit.report.runs import small_run, starved_run
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTED = ("scenarios", "graphs", "machines", "devices", "readers", "simulation", "metrics")
+TESTED = ("scenarios", "graphs", "machines", "devices", "readers", "simulation", "metrics", "calibration")
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in TESTED}
 NAMED = re.compile(r"^<!-- (\S+) -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 DOCS = {name: NAMED.sub("", text) for name, text in PAGES.items()}

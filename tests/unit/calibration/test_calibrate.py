@@ -18,7 +18,7 @@ PLAN = Plan(
     copy_sizes=(1, 4096),
     contention=(case("Relu", (5,)),),
     siblings=(2,),
-    chains=(2, 5),
+    chains=(2, 60),
     budget_s=30,
     region_bytes=64 * MiB,
 )

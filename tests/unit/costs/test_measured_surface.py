@@ -28,19 +28,20 @@ def test_a_surface_through_one_sample_is_that_sample_and_scales_by_its_law():
 
 
 def test_on_one_coordinate_the_residual_is_linear_between_neighbours():
-    places = np.array([[0.0], [1.0], [2.0]])
-    surface = Surface(np.ones((3, 1)), places, np.array([10.0, 20.0, 40.0]))
+    places = np.arange(5.0)[:, None]
+    surface = Surface(np.ones((5, 1)), places, np.array([10.0, 20.0, 40.0, 80.0, 40.0]))
 
-    assert surface.predict(np.array([1.0]), np.array([0.5])).time == pytest.approx(np.sqrt(200))
+    between = [surface.predict(np.array([1.0]), np.array([at])).time for at in (0.5, 1.0, 3.5)]
+    assert between == pytest.approx([np.sqrt(200), 20.0, np.sqrt(3200)], rel=0.01)
 
 
 def test_what_lies_beyond_says_how_far_and_keeps_the_residual_of_the_border():
-    places = np.array([[0.0], [1.0], [2.0]])
-    surface = Surface(np.ones((3, 1)), places, np.array([10.0, 20.0, 40.0]))
+    places = np.arange(5.0)[:, None]
+    surface = Surface(np.ones((5, 1)), places, 10.0 * 2.0 ** np.arange(5))
 
-    found = surface.predict(np.array([1.0]), np.array([5.0]))
+    found = surface.predict(np.array([1.0]), np.array([7.0]))
 
-    assert (found.time, found.beyond, found.nearest) == (pytest.approx(40.0), 3.0, 3.0)
+    assert (found.time, found.beyond, found.nearest) == (pytest.approx(160.0, rel=0.01), 3.0, 3.0)
 
 
 def test_samples_of_one_place_are_averaged():
