@@ -1,13 +1,15 @@
 """Measuring operations on one device of a storage, by its marks alone.
 
 Inputs lie in one half of the device's memory, filled once with numbers from 0.5 to 1.5; results in the other half, so
-that inputs stay as they are. Where computing is asynchronous, host time is measured with an idle device, and device
-time while the device is held until all is launched.
+that inputs stay as they are. Operations are run as a network runs them: what the first input holds was just written,
+but weights and results lie somewhere else each time, and so in no cache. Where computing is asynchronous, host time is
+measured with an idle device, and device time while the device is held until all is launched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from statistics import median_low
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -31,6 +33,8 @@ _FEWEST, _MOST = 3, 100
 _LONG_PS = PS_PER_S // 4
 """What takes this long is measured once more, and not three times."""
 _MOST_AT_ONCE, _MOST_HOLDS = 20, 16
+_PLACES = 5
+"""How many places arrays have in turn."""
 
 
 class Times(NamedTuple):
@@ -60,7 +64,7 @@ class Bench:
         """Measure a case. What fails is told in the sample, not raised."""
         try:
             outputs = case.outputs
-            times = self.times(self.prepared(case))
+            times = self.times(self.prepared(case), self._refreshed(case))
         except Exception as error:  # whatever a storage raises for an operation that it cannot run
             reason = f"{type(error).__name__}: {error}"[:200]
             return OperationSample(case.kind, case.type, case.inputs, (), case.attributes, 0, 0, 0, 0, 0, reason)
@@ -79,25 +83,30 @@ class Bench:
         )
 
     def prepared(self, case: Case) -> Callable[[], None]:
-        """Return a function that runs a case. Raises CalibrationError if this device cannot hold its tensors."""
+        """Return a function that runs a case, each time on the arrays of another place.
+
+        Raises CalibrationError if this device cannot hold its tensors.
+        """
         found, compute, attributes = rule(case.type), self.storage.compute, case.attributes
-        inputs, outputs = self._arrays(case)
+        places = cycle([self._arrays(case, shift) for shift in self._shifts(case)])
 
         def run() -> None:
+            inputs, outputs = next(places)
             compute(found, inputs, outputs, attributes)
 
         return run
 
-    def times(self, run: Callable[[], None]) -> Times:
-        """Measure something that the device does, after running it once."""
+    def times(self, run: Callable[[], None], refresh: Callable[[], None]) -> Times:
+        """Measure something that the device does, after running it once. `refresh` is called before, and not timed."""
         run()
         self.region.finish()
-        return self._launched(run) if self.is_asynchronous else Times((0,), self._done(run))
+        return self._launched(run) if self.is_asynchronous else Times((0,), self._done(run, refresh))
 
-    def _done(self, run: Callable[[], None]) -> list[int]:
+    def _done(self, run: Callable[[], None], refresh: Callable[[], None]) -> list[int]:
         """Return the times of something that returns when it is done."""
         times: list[int] = []
         while len(times) < _MOST and (len(times) < _FEWEST or sum(times) < _ENOUGH_PS):
+            refresh()
             before = self.region.mark()
             run()
             times.append(self.storage.between_ps(before, self.region.mark()))
@@ -144,17 +153,40 @@ class Bench:
         return self.storage.between_ps(before, after)
 
     def _fill(self) -> None:
-        """Fill the half for inputs, by copies of one piece."""
+        """Fill both halves by copies of one piece: memory that was never written is not there yet."""
         items = min(_FILL_BYTES, self._half_bytes) // 4
         values = np.random.default_rng(0).random(items, np.float32) + np.float32(0.5)
         make = self.region.arrays(TensorSpec((items,), "float32"))
         first = make(0)
         self.storage.write(first, values)
-        for piece in range(1, self._half_bytes // (items * 4)):
+        for piece in range(1, 2 * self._half_bytes // (items * 4)):
             self.storage.copy(first, make(piece * items * 4))
         self.region.finish()
 
-    def _arrays(self, case: Case) -> tuple[list[Any], list[Any]]:
+    def _shifts(self, case: Case) -> list[int]:
+        """Return by how much the arrays of a case move from time to time, as far as both halves have room."""
+        used = max(sum(_rounded(spec) for spec in specs) for specs in (case.inputs, (*case.outputs, *case.inputs)))
+        step = max(0, self._half_bytes - used) // _PLACES // GRAIN_BYTES * GRAIN_BYTES
+        return [step * number for number in range(_PLACES)] if step else [0]
+
+    def _refreshed(self, case: Case) -> Callable[[], None]:
+        """Return what writes the first input anew, with what it holds, if there is room for both."""
+        if not case.inputs:
+            return lambda: None
+        spec = case.inputs[0]
+        source = self._half_bytes - _rounded(spec)
+        if self.is_asynchronous or source < _rounded(spec) or _values(case, 0, spec) is not None:
+            return lambda: None
+        make, copy = self.region.arrays(spec), self.storage.copy
+        first, again = make(0), make(source)
+
+        def refresh() -> None:
+            copy(again, first)
+
+        return refresh
+
+    def _arrays(self, case: Case, shift: int = 0) -> tuple[list[Any], list[Any]]:
+        """Return inputs and outputs. All but the first input move by `shift` bytes."""
         plain, chosen = _Shelf(self, 0), _Shelf(self, self._half_bytes)
         inputs = []
         for number, spec in enumerate(case.inputs):
@@ -162,6 +194,9 @@ class Bench:
             inputs.append((plain if values is None else chosen).array(spec))
             if values is not None:
                 self.storage.write(inputs[-1], values)
+            if number == 0:
+                plain.skip(shift)
+        chosen.skip(shift)
         return inputs, [chosen.array(spec) for spec in case.outputs]
 
     def place(self, spec: TensorSpec, offset: int, base: int) -> Any:
@@ -181,8 +216,16 @@ class _Shelf:
 
     def array(self, spec: TensorSpec) -> Any:
         found = self._bench.place(spec, self._used, self._base)
-        self._used += -(-spec.nbytes // GRAIN_BYTES) * GRAIN_BYTES
+        self._used += _rounded(spec)
         return found
+
+    def skip(self, count: int) -> None:
+        """Leave some bytes free."""
+        self._used += count
+
+
+def _rounded(spec: TensorSpec) -> int:
+    return -(-spec.nbytes // GRAIN_BYTES) * GRAIN_BYTES
 
 
 def _values(case: Case, number: int, spec: TensorSpec) -> Any:

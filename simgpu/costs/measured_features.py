@@ -35,9 +35,11 @@ FAMILIES: Mapping[str, str] = {
 """Types whose array code is that of another type, which is measured in their place."""
 
 
-def features(type: str, inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
-    """Return the features of an operation."""
+def features(type: str, inputs: Specs, outputs: Specs, attributes: Attributes, module: str = "numpy") -> Features:
+    """Return the features of an operation as an array module, `numpy` or `cupy`, computes it."""
     family = FAMILIES.get(type, type)
+    if family == "Conv":
+        return convolution(inputs, outputs, attributes, module)
     describe = _DESCRIBED.get(family)
     if describe is not None:
         return describe(inputs, outputs, attributes)
@@ -209,7 +211,6 @@ def _normalised_channels(inputs: Specs, outputs: Specs, attributes: Attributes) 
 
 
 _DESCRIBED: Mapping[str, Describe] = {
-    "Conv": convolution,
     "MaxPool": max_pool,
     "AveragePool": average_pool,
     "MatMul": _matmul,

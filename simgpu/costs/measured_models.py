@@ -72,7 +72,7 @@ class Models:
         self._exact: dict[tuple[object, ...], OperationSample] = {}
         for sample in calibration.good:
             asked = Asked(sample.type, sample.inputs, sample.outputs, sample.attributes)
-            found = features(*asked)
+            found = features(*asked, self._module(sample.kind))
             self._samples[sample.kind, *found.key].append((found, sample))
             self._exact[identity(asked, sample.kind)] = sample
 
@@ -84,11 +84,15 @@ class Models:
         if sample is not None:
             how = f"measured as it is, {sample.repetitions} times"
             return Estimate(sample.host_ps, sample.device_ps, how, beyond=why)
-        found = features(*asked)
+        found = features(*asked, self._module(kind))
         for key, wanted, reason in self._candidates(kind, found, asked):
             if key in self._samples:
                 return self._from_group(key, wanted, why or reason)
         return self._from_roofline(asked, found)
+
+    def _module(self, kind: str) -> str:
+        """Return the array module that computes on a kind of device."""
+        return "cupy" if kind == "GPU" and self._calibration.device.storage == "cupy" else "numpy"
 
     def terms(self, found: Features, kind: str) -> tuple[float, ...]:
         """Return the terms of the device's time, the time of the product inside among them."""

@@ -23,6 +23,9 @@ LENGTHS = (1.0, 3.0, 10.0, 30.0)
 NOISES = (1e-6, 0.03, 0.2, 0.6)
 """Shares of noise in the variance of residuals that are tried: with the first, a surface goes through its samples."""
 _FEWEST, _MOST_DECIDING = 4, 250
+_OUTLIER, _OUTLIERS_SPREAD, _MOST_OUTLIERS = 0.7, 6.0, 0.15
+"""An outlier is twice too large or small, and six times further off than half of all samples. More than so large a
+share of them is no outliers, but the law's own fault."""
 
 
 class Prediction(NamedTuple):
@@ -49,8 +52,8 @@ class Surface:
         residuals = np.log(times / self._law(terms))
         count = np.bincount(where.ravel())
         self._residuals = np.bincount(where.ravel(), residuals) / count
-        self._mean = float(np.median(self._residuals))
-        self._fit(self._residuals - self._mean)
+        self._fit()
+        self._drop_outliers()
 
     def predict(self, terms: Floats, place: Floats) -> Prediction:
         """Return the time at a place. Beyond the sampled range, the residual is that of the border."""
@@ -66,14 +69,25 @@ class Surface:
         law: Floats = terms @ self.weights
         return np.maximum(law, 1.0)
 
-    def _fit(self, rest: Floats) -> None:
+    def _fit(self) -> None:
+        self._mean = float(np.median(self._residuals))
+        rest = self._residuals - self._mean
         count, dims = self._places.shape
         self._lengths = np.full(dims, 10.0)
         if count < _FEWEST:
-            self._factors, self.error = rest, 0.0
+            self._factors, self._errors, self.error = rest, np.zeros(count), 0.0
             return
         self._lengths, noise = _lengths(self._places, rest)
-        self.error, self._factors = _left_out(self._places / self._lengths, rest, noise)
+        self._errors, self._factors = _left_out(self._places / self._lengths, rest, noise)
+        self.error = float(np.abs(self._errors).mean())
+
+    def _drop_outliers(self) -> None:
+        """Fit again without samples that the others contradict: something else was at work on the device then."""
+        apart = np.abs(self._errors)
+        is_good = apart <= max(_OUTLIER, _OUTLIERS_SPREAD * float(np.median(apart)))
+        if is_good.sum() >= max(_FEWEST, (1 - _MOST_OUTLIERS) * len(is_good)) and not is_good.all():
+            self._places, self._residuals = self._places[is_good], self._residuals[is_good]
+            self._fit()
 
     def _residual(self, place: Floats) -> float:
         if len(self._places) < _FEWEST:
@@ -113,15 +127,15 @@ def _lengths(places: Floats, rest: Floats) -> tuple[Floats, float]:
         for value in LENGTHS if axis < dims else NOISES:
             tried = found.copy()
             tried[axis] = value
-            error, _ = _left_out(places / tried[:-1], rest, tried[-1])
+            error = float(np.abs(_left_out(places / tried[:-1], rest, tried[-1])[0]).mean())
             if error < best - 1e-12:
                 best, found = error, tried
     return found[:-1], float(found[-1])
 
 
-def _left_out(places: Floats, rest: Floats, noise: float) -> tuple[float, Floats]:
-    """Return the typical error of predicting each sample from the others, and the factors of the samples."""
+def _left_out(places: Floats, rest: Floats, noise: float) -> tuple[Floats, Floats]:
+    """Return the error of predicting each sample from the others, and the factors of the samples."""
     apart = np.sqrt(((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=2))
     inverse = np.linalg.inv(np.exp(-apart) + noise * np.eye(len(rest)))
     factors = inverse @ rest
-    return float(np.mean(np.abs(factors / np.diag(inverse)))), factors
+    return factors / np.diag(inverse), factors

@@ -63,7 +63,7 @@ class LawStorage(ShapeStorage):
         self.now_ps = self.busy_ps = 0
         self.computed = []
 
-    def open(self, limit_bytes, kind="GPU"):
+    def open(self, limit_bytes, kind="GPU", **_):
         return LawRegion(limit_bytes, self)
 
     def compute(self, rule, inputs, outputs, attributes):

@@ -99,7 +99,7 @@ def test_a_plan_of_another_type_is_refused():
 class Full(NumpyStorage):
     """A storage that has room for small regions only."""
 
-    def open(self, limit_bytes, kind="GPU"):
+    def open(self, limit_bytes, kind="GPU", **_):
         if limit_bytes > MiB:
             raise ExecutionError("there is no room")
         return super().open(limit_bytes, kind)

@@ -37,7 +37,7 @@ def test_copies_between_gpus_are_timed_back_to_back(monkeypatch):
 class Small(NumpyStorage):
     """A storage of which no region can have more than 1 MiB."""
 
-    def open(self, limit_bytes, kind="GPU"):
+    def open(self, limit_bytes, kind="GPU", **_):
         if limit_bytes > 2**20:
             raise ExecutionError("there is no room")
         return super().open(limit_bytes, kind)
