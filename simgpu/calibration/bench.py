@@ -9,7 +9,7 @@ measured with an idle device, and device time while the device is held until all
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import cycle
+from itertools import cycle, pairwise
 from statistics import median_low
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -120,9 +120,9 @@ class Bench:
         count = max(1, min(_MOST_AT_ONCE, PS_PER_MS // 2 // whole_ps))
         groups = 5 if whole_ps < _LONG_PS // 5 else 2
         hosts = [self._timed(run, count) // count for _ in range(groups)]
-        count = max(1, min(_MOST_AT_ONCE, 2 * PS_PER_MS // whole_ps))
+        count = max(1, min(_MOST_AT_ONCE, PS_PER_MS // whole_ps))
         groups = _FEWEST if whole_ps < _LONG_PS else 1
-        return Times(hosts, [self._back_to_back(run, count, median_low(hosts)) for _ in range(groups)])
+        return Times(hosts, self._back_to_back(run, groups, count, median_low(hosts)))
 
     def _timed(self, run: Callable[[], None], count: int, *, finish: bool = False) -> int:
         """Return the time of the host for so many launches. The device is idle before and after."""
@@ -133,16 +133,17 @@ class Bench:
         self.region.finish()
         return ((perf_counter_ns() if finish else launched) - start) * PS_PER_NS
 
-    def _back_to_back(self, run: Callable[[], None], count: int, host_ps: int) -> int:
-        """Return the time of the device for one of so many, launched while it was held."""
-        for _ in range(min(_MOST_HOLDS, 1 + 3 * count * host_ps // (2 * max(1, self._hold_ps)))):
+    def _back_to_back(self, run: Callable[[], None], groups: int, count: int, host_ps: int) -> list[int]:
+        """Return the time of the device for one of `count`, for each group. All are launched while it is held."""
+        for _ in range(min(_MOST_HOLDS, 1 + 3 * groups * count * host_ps // (2 * max(1, self._hold_ps)))):
             self.region.hold()
-        before = self.region.mark()
-        for _ in range(count):
-            run()
-        after = self.region.mark()
+        marks = [self.region.mark()]
+        for _ in range(groups):
+            for _ in range(count):
+                run()
+            marks.append(self.region.mark())
         self.region.finish()
-        return self.storage.between_ps(before, after) // count
+        return [self.storage.between_ps(before, after) // count for before, after in pairwise(marks)]
 
     def _held(self) -> int:
         """Return how long the device is held at once."""

@@ -46,7 +46,7 @@ class Copies:
             hosts, times = self._ping_pong(size)
         else:
             run, region = self._run(way, size)
-            hosts, times = self._timed(run, region)
+            hosts, times = self._timed(run, region, may_return_early=way != "host")
         return CopySample(way, size, median_low(hosts), median_low(times), spread(times), len(times))
 
     def _run(self, way: str, size: int) -> tuple[Callable[[], Any], Region]:
@@ -65,7 +65,7 @@ class Copies:
         }
         return runs[way], self._gpus[1 if way == "d2d" else 0]
 
-    def _timed(self, run: Callable[[], Any], region: Region) -> tuple[list[int], list[int]]:
+    def _timed(self, run: Callable[[], Any], region: Region, *, may_return_early: bool) -> tuple[list[int], list[int]]:
         """Return host times and whole times. What takes the host more than half of the time returns when it is done."""
         run()
         region.finish()
@@ -80,8 +80,8 @@ class Copies:
             hosts.append((returned - start) * PS_PER_NS)
             if times[-1] > _LONG_PS:
                 break
-        is_blocking = not self._storage.is_asynchronous or 2 * median_low(hosts) > median_low(times)
-        return [0] if is_blocking else hosts, times
+        is_early = self._storage.is_asynchronous and may_return_early and 2 * median_low(hosts) < median_low(times)
+        return (hosts, times) if is_early else ([0], hosts)
 
     def _ping_pong(self, size: int) -> tuple[list[int], list[int]]:
         """Return host and device times of copies to and fro, between marks of the first device, which reads the last.

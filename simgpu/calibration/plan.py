@@ -25,6 +25,8 @@ from simgpu.units import GiB, MiB
 QUICK_BUDGET_S, FULL_BUDGET_S = 15.0, 165.0
 _OFTEN = {"Conv": 10, "MatMul": 8, "Gemm": 4, "Add": 2, "MaxPool": 2, "Concat": 2}
 """How many cases of a type come for each one of others."""
+_REGION_BYTES_PER_S = 64 * MiB
+"""So much memory for each second of a quick calibration: to fill it takes a part of the time."""
 _COPY_SIZES = (1, *(2**exponent for exponent in range(8, 31, 2)))
 
 
@@ -61,7 +63,8 @@ def default_plan(*, quick: bool = False, budget_s: float | None = None, seed: in
         return plan
     sizes = tuple(size for size in _COPY_SIZES if size <= 64 * MiB)
     budget_s = QUICK_BUDGET_S if budget_s is None else budget_s
-    return replace(plan, budget_s=budget_s, copy_sizes=sizes, chains=(10, 40), region_bytes=GiB)
+    region_bytes = min(512 * MiB, int(budget_s * _REGION_BYTES_PER_S))
+    return replace(plan, budget_s=budget_s, copy_sizes=sizes, chains=(10, 40), region_bytes=region_bytes)
 
 
 def all_cases(seed: int) -> list[Case]:

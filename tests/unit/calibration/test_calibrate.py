@@ -58,9 +58,9 @@ def test_an_operation_that_fails_does_not_end_the_calibration():
 
 def test_the_budget_is_a_limit():
     start = monotonic()
-    found = calibrate(plan=replace(default_plan(quick=True, budget_s=1.5), contention=(), chains=(2, 4)))
+    found = calibrate(plan=replace(default_plan(quick=True, budget_s=3), contention=(), chains=(2, 4)))
 
-    assert monotonic() - start < 6
+    assert monotonic() - start < 10
     assert 0 < len(found.operations) < 5000
 
 
