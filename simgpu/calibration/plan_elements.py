@@ -16,8 +16,8 @@ _MIDDLE = (5, 8, 12, 16, 20, 24)
 _FINE = (11, 13, 15, 17, 19, 21, 23, 25)
 """Logarithms of the number of elements, in the order of what they tell."""
 
-_OFTEN = ("Relu", "Identity", "Sigmoid", "Clip", "Sqrt", "Exp", "Tanh")
-_SELDOM = ("Erf", "LeakyRelu", "Elu", "HardSigmoid", "Abs", "Log", "Neg", "Reciprocal", "Ceil", "Floor")
+_OFTEN = ("Relu", "Identity", "Sigmoid", "Clip", "Sqrt", "Exp", "Tanh", "Erf")
+_SELDOM = ("LeakyRelu", "Elu", "HardSigmoid", "Abs", "Log", "Neg", "Reciprocal", "Ceil", "Floor")
 _BINARY = ("Add", "Mul", "Sub", "Div")
 _BINARY_SELDOM = ("Pow", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual")
 _ARRAY_API_ONE = ("abs", "exp", "log", "sqrt", "negative", "tanh", "sin", "cos", "square", "sign", "isfinite")
@@ -103,6 +103,8 @@ def moving_cases() -> Iterator[Case]:
         axis = 1 if len(shape) > 1 else 0
         for count in (2, 4):
             yield case("Concat", *[shape] * count, tier=tier, axis=axis)
+            if exponent > 8:
+                yield case("Concat", *[(8, 2 ** (exponent - 9), 8, 8)] * count, tier=tier + 1, axis=1)
         if len(shape) > 1:
             yield from _cut(shape, exponent, tier)
     for tier, exponent in _scales(often=False, first_tier=1):

@@ -78,12 +78,10 @@ def _stacks(generator: np.random.Generator, tier: int) -> Iterator[Case]:
     if heads * length * max(length, depth) <= _LARGEST_ITEMS:
         yield case("MatMul", (1, heads, length, depth), (1, heads, depth, length), tier=tier)
         yield case("MatMul", (1, heads, length, length), (1, heads, length, depth), tier=tier)
-    images, rows, inner, columns = (2 ** int(generator.integers(low, high)) for low, high in _LAYERS)
+    images, rows = (2 ** int(generator.integers(low, high)) for low, high in ((0, 6), (4, 11)))
+    inner, columns = (int(generator.choice((2, 3))) * 2 ** int(generator.integers(4, 12)) for _ in range(2))
     if _fits(images * rows, columns, inner):
         yield case("MatMul", (images, rows, inner), (inner, columns), tier=tier)
-
-
-_LAYERS = ((0, 6), (4, 11), (5, 13), (5, 13))
 
 
 def _points(generator: np.random.Generator) -> int:
@@ -118,7 +116,7 @@ def _convolution(generator: np.random.Generator, tier: int) -> Case | None:
     is_point = generator.random() < 0.4
     kernel = (1, 1) if is_point else _KERNELS[int(generator.choice(len(_KERNELS), p=_COLUMNS_OF_KERNELS))]
     stride = 1 if is_point or (kernel != (1, 1) and generator.random() < 0.75) else 2
-    images = int(generator.choice((1, 1, 1, 1, 2, 4, 8, 16, 32) if is_point else (1, 1, 1, 1, 1, 1, 2, 4, 8)))
+    images = int(generator.choice((1, 1, 1, 1, 2, 4, 8, 16, 32) if is_point else (1, 1, 1, 1, 2, 4, 8, 16)))
     group = int(generator.choice((1, 1, 1, 1, 1, 1, 1, 2, 4, 8)))
     has_bias = bool(generator.random() < 0.5)
     if channels % group or results % group or channels == group or max(kernel) > size:
@@ -144,17 +142,19 @@ def _depthwise(generator: np.random.Generator, tier: int) -> Case | None:
 
 def _grid() -> Iterator[Case]:
     """Yield convolutions of 3 x 3 points and of one, on halvings of 224 and channels of powers of 2."""
-    for number, size in enumerate((224, 112, 56, 28, 14, 7)):
+    for number, size in enumerate((224, 112, 56, 28, 14, 7, 1)):
         for exponent in range(4, 12):
             channels, tier = 2**exponent, (number + exponent) % 2
-            for results in (channels, 2 * channels):
-                found = _conv(1, channels, results, size, (3, 3), tier=tier + (results > channels))
-                if exponent < 10 and _is_moderate(found):
-                    yield found
-            for images, results in ((1, channels), (1, channels // 4), (1, 4 * channels), (8, channels)):
-                found = _conv(images, channels, results, size, (1, 1), tier=tier + (images > 1 or results != channels))
-                if results <= 2048 and _is_moderate(found):
-                    yield found
+            for images in (1, 8):
+                later = tier + (images > 1)
+                for results in (channels, 2 * channels):
+                    found = _conv(images, channels, results, size, (3, 3), tier=later + (results > channels))
+                    if exponent < 10 and size > 1 and _is_moderate(found):
+                        yield found
+                for results in (channels, channels // 4, 4 * channels):
+                    found = _conv(images, channels, results, size, (1, 1), tier=later + (results != channels))
+                    if results <= 2048 and _is_moderate(found):
+                        yield found
 
 
 def _first_layers() -> Iterator[Case]:
