@@ -103,6 +103,8 @@ def _calibration(json_file: JsonFile) -> Calibration:
     device = json_file.value("device", (dict,))
     overheads = json_file.value("overheads", (dict,))
     peaks = _counts(json_file.value("peak_flop_per_s", (dict,)), least=1)
+    if "float32" not in peaks:
+        raise json_file.value("peak_flop_per_s", (dict,)).refusal("the peak of 'float32' is missing; others rest on it")
     bandwidth = json_file.value("memory_bandwidth_bytes_per_s", (int,))
     if bandwidth.value < 1:
         raise bandwidth.refusal(f"'memory_bandwidth_bytes_per_s' must be 1 or more, not {bandwidth.value}")

@@ -62,6 +62,7 @@ def test_each_sample_stands_on_its_own_line():
         (r'"versions": \{"numpy": "2"\}', '"versions": {"numpy": 2}', "'versions' must be texts"),
         (r'"kind": "GPU"', '"kind": "TPU"', "'kind' is 'TPU'; it must be one of CPU, GPU"),
         (r'"memory_bandwidth_bytes_per_s": \d+', '"memory_bandwidth_bytes_per_s": 0', "must be 1 or more, not 0"),
+        (r'"float32": \d+', '"float64": 9', "the peak of 'float32' is missing; others rest on it"),
         (r'"operations": \[', '"operations": 3, "more": [', "'operations' must be a list, not 3"),
     ],
 )
