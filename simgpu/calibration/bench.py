@@ -33,6 +33,8 @@ _FEWEST, _MOST = 3, 100
 _LONG_PS = PS_PER_S // 4
 """What takes this long is measured once more, and not three times."""
 _MOST_AT_ONCE, _MOST_HOLDS = 20, 16
+_PATTERN = 4099
+"""How many indices or truth values are drawn; then they are repeated."""
 _PLACES = 5
 """How many places arrays have in turn."""
 
@@ -193,7 +195,7 @@ class Bench:
         for number, spec in enumerate(case.inputs):
             values = _values(case, number, spec)
             inputs.append((plain if values is None else chosen).array(spec))
-            if values is not None:
+            if values is not None and shift == 0:  # it lies in the same place for every shift
                 self.storage.write(inputs[-1], values)
             if number == 0:
                 plain.skip(shift)
@@ -232,8 +234,9 @@ def _rounded(spec: TensorSpec) -> int:
 def _values(case: Case, number: int, spec: TensorSpec) -> Any:
     """Return values for an input that must be an index or a truth value; None where any will do."""
     if spec.dtype == "bool":
-        return np.random.default_rng(1).random(spec.shape) < 0.5
+        return np.resize(np.random.default_rng(1).random(_PATTERN) < 0.5, spec.shape)
     if case.type == "Gather" and number == 1:
         rows = case.inputs[0].shape[case.attributes.get("axis", 0)]
-        return np.random.default_rng(1).integers(0, rows, spec.shape).astype(array_dtype(spec.dtype))
+        drawn = np.random.default_rng(1).integers(0, rows, _PATTERN)
+        return np.resize(drawn, spec.shape).astype(array_dtype(spec.dtype))
     return None

@@ -14,7 +14,7 @@ from simgpu.machine import Machine
 from simgpu.placement import place
 from simgpu.storage import Storage
 
-_REPETITIONS = 3
+_REPETITIONS = 9
 
 
 def overheads(storage: Storage, lengths: tuple[int, int], compute_ps: int, copy_ps: int) -> Overheads:
