@@ -60,7 +60,7 @@ def _depthwise(inputs: Specs, outputs: Specs, window: Window, module: str) -> Fe
         dtype=inputs[0].dtype,
         counts=(1.0, pieces, pieces * taps, adds),
         terms=(pieces * (1 + 2 * taps) + adds, outputs[0].nbytes * (1 + 5 * taps) + moved),
-        place=(log2(result), log2(taps), log2(max(window.strides))),
+        place=(log2(outputs[0].nbytes // max(1, pieces)), log2(taps), log2(max(window.strides))),
     )
 
 
