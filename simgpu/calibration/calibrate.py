@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
@@ -46,6 +47,12 @@ def calibrate(
     the plan. An operation that fails is kept with its reason. Raises InvalidValue for storage that holds no bytes.
     """
     check_type(plan, Plan | None, "plan", "a Plan; give what `default_plan` returns")
+    check_type(quick, bool, "quick", "a bool; give True or False")
+    check_type(on_progress, Callable | None, "on_progress", "a function of what is done, steps done, and all steps")
+    if budget_s is not None and not (isinstance(budget_s, int | float) and 0 < budget_s < math.inf):
+        raise InvalidValue(f"budget_s={budget_s!r} is no time; give seconds, more than 0")
+    if type(seed) is not int or seed < 0:
+        raise InvalidValue(f"seed is {seed!r}; it must be an int of 0 or more")
     store = storage_named(storage)
     if store.name == "shape":
         raise InvalidValue("storage 'shape' computes nothing, so there is nothing to measure; calibrate 'numpy'")

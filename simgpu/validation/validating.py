@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 from simgpu.costs import Calibration, Measured
-from simgpu.errors import InvalidValue
+from simgpu.errors import InvalidValue, check_type
 from simgpu.execution import execute as execute_placement
 from simgpu.simulation import SimulationOptions
 from simgpu.storage import Storage, storage_named
@@ -47,6 +47,9 @@ def validate(
     of them with `quick`; `storage` is by default that of the calibration. Each workload runs once to warm up and then
     `runs` times; the median counts. One that cannot be predicted or run is a failure in the result, and no error.
     """
+    if not hasattr(calibration, "device"):
+        raise InvalidValue(f"calibration={calibration!r:.60} is not a Calibration; give what `read_calibration` returns")
+    check_type(workloads, Sequence | None, "workloads", "a sequence of Workloads; see `standard_workloads`")
     if type(runs) is not int or runs < 1:
         raise InvalidValue(f"runs is {runs!r}; it must be an int of 1 or more")
     if type(seed) is not int or seed < 0:

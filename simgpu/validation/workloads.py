@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from simgpu.errors import check_type
 from simgpu.units import MiB
 from simgpu.validation.workload import Workload
 from simgpu.validation.workloads_blocks import pipeline_workloads, transformer_workloads
@@ -97,5 +98,7 @@ FAMILIES = tuple(_FAMILIES)
 
 def standard_workloads(*, on_gpu: bool, quick: bool = False) -> tuple[Workload, ...]:
     """Return the workloads for a card, or small ones for NumPy; `quick` leaves most of them out."""
+    check_type(on_gpu, bool, "on_gpu", "a bool; give True or False")
+    check_type(quick, bool, "quick", "a bool; give True or False")
     sizes = (ON_GPU_QUICK if quick else ON_GPU) if on_gpu else (ON_CPU_QUICK if quick else ON_CPU)
     return tuple(workload for family in _FAMILIES.values() for workload in family(sizes))

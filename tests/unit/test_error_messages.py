@@ -34,6 +34,10 @@ def place(tmp_path, monkeypatch):
         yield Place(runtime, runtime.xp(), tmp_path, monkeypatch)
 
 
+def read_a_calibration_that_is_not_there(place):
+    sg.read_calibration(place.folder / "card.json")
+
+
 def variable(builder, **options):
     """Add a variable of four numbers."""
     spec = sg.TensorSpec((4,), "float32")
@@ -202,6 +206,10 @@ MESSAGES = {
         f"is 128 KiB; largest live tensors: ones 384 KiB; free memory, lower the batch, place less on {GPU0}, or raise "
         "its limit",
     ),
+    sg.CalibrationError: (
+        read_a_calibration_that_is_not_there,
+        "'{folder}/card.json' cannot be read: No such file or directory; give the path of a calibration",
+    ),
     sg.PlacementError: (
         ask_for_a_device_that_is_not_there,
         "operation 'v' (Variable) asks for /device:GPU:7; there is no such device, the machine has CPU:0, GPU:0, "
@@ -236,4 +244,6 @@ def test_an_error_says_who_what_was_asked_what_was_there_and_what_to_do(kind, pl
 def test_every_public_error_has_a_message_here():
     kinds = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BaseException)}
 
-    assert kinds - MESSAGES.keys() == {sg.SimgpuError, sg.NoEffectWarning}  # the latter is tested where it is given
+    tested_where_they_are_given = {sg.NoEffectWarning, sg.ExtrapolationWarning}
+
+    assert kinds - MESSAGES.keys() == {sg.SimgpuError, *tested_where_they_are_given}

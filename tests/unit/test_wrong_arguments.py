@@ -81,6 +81,21 @@ ROWS = {
     "sg.Profile((3,))": "layers[0]=3 is not a Layer; make one: Layer('conv1', forward_ps=10**9)",
     "sg.Layer(3)": "name=3 is not the name of a layer; give a text",
     'sg.Layer("a", inputs="b")': "inputs='b' is not a tuple",
+    "sg.calibrate(3)": "storage=3 is not a kind of storage; choose one of numpy, cupy, shape",
+    "sg.calibrate(quick=3)": "quick=3 is not a bool; give True or False",
+    'sg.calibrate(budget_s="x")': "budget_s='x' is no time; give seconds, more than 0",
+    "sg.calibrate(seed=-1)": "seed is -1; it must be an int of 0 or more",
+    "sg.calibrate(on_progress=3)": "on_progress=3 is not a function of what is done, steps done, and all steps",
+    "sg.read_calibration(3)": "a calibration is read from a path, not from 3; give the name of a file",
+    'sg.write_calibration(3, "x")': "calibration=3 is not a Calibration; give what `calibrate` returns",
+    "sg.validate(3)": "calibration=3 is not a Calibration; give what `read_calibration` returns",
+    "sg.standard_workloads(on_gpu=3)": "on_gpu=3 is not a bool; give True or False",
+    "sg.standard_workloads(on_gpu=True, quick=3)": "quick=3 is not a bool; give True or False",
+    "sg.read_validation(3)": (
+        "3 is no validation (expected str, bytes or os.PathLike object, not int); give the `validation.json` of "
+        "`simgpu validate`"
+    ),
+    "sg.Measured(3)": "calibration=3 is not a Calibration; give what `read_calibration` returns",
     "simulation.run(3)": "workload=3 is not a Workload; make one of arrays: Workload(resources=..., ...)",
     "simulation.run(WORKLOAD, on_progress=3)": ("on_progress=3 is not a function of the tasks done, and those in all"),
     "simulation.Resources(queue_slots=[1])": "queue_slots is a list; it must be an array of int64",
