@@ -48,7 +48,9 @@ def validate(
     `runs` times; the median counts. One that cannot be predicted or run is a failure in the result, and no error.
     """
     if not hasattr(calibration, "device"):
-        raise InvalidValue(f"calibration={calibration!r:.60} is not a Calibration; give what `read_calibration` returns")
+        raise InvalidValue(
+            f"calibration={calibration!r:.60} is not a Calibration; give what `read_calibration` returns"
+        )
     check_type(workloads, Sequence | None, "workloads", "a sequence of Workloads; see `standard_workloads`")
     if type(runs) is not int or runs < 1:
         raise InvalidValue(f"runs is {runs!r}; it must be an int of 1 or more")

@@ -7,7 +7,6 @@ arrays as hundreds of numbers, which takes minutes to compile, and count who hol
 from __future__ import annotations
 
 import hashlib
-import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +14,13 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NO_LENGTH = 0
+"""Nothing looks at the length of an array but Numba, which adds it to an index below 0, and so has nothing to add."""
 
 
 def compiled(function: Function) -> Function:
@@ -52,68 +54,39 @@ def sources() -> int:
     return int.from_bytes(digest.digest()[:6])
 
 
-class _Cells(types.Type):
-    """The type of an array by its address: no length, and no index below 0, for which Numba's arrays look each time."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = dtype
-        super().__init__(f"Cells({dtype})")
-
-
-@register_model(_Cells)
-class _CellsModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: _Cells) -> None:
-        super().__init__(manager, kind, manager.lookup(types.intp).get_value_type())
-
-
-@infer_global(operator.getitem)
-class _Get(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, arguments: Any, keywords: Any) -> Any:
-        if isinstance(arguments[0], _Cells) and isinstance(arguments[1], types.Integer):
-            return signature(arguments[0].dtype, arguments[0], types.intp)
-        return None
-
-
-@infer_global(operator.setitem)
-class _Set(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, arguments: Any, keywords: Any) -> Any:
-        if isinstance(arguments[0], _Cells) and isinstance(arguments[1], types.Integer):
-            return signature(types.none, arguments[0], types.intp, arguments[0].dtype)
-        return None
-
-
-@lower_builtin(operator.getitem, _Cells, types.Integer)  # type: ignore[untyped-decorator]
-def _get(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    dtype = signature.args[0].dtype
-    return context.unpack_value(builder, dtype, _cell(context, builder, dtype, *arguments))
-
-
-@lower_builtin(operator.setitem, _Cells, types.Integer, types.Any)  # type: ignore[untyped-decorator]
-def _set(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    dtype = signature.args[0].dtype
-    context.pack_value(builder, dtype, arguments[2], _cell(context, builder, dtype, *arguments[:2]))
-    return context.get_dummy_value()
-
-
-def _cell(context: Any, builder: Any, dtype: Any, address: Any, index: Any) -> Any:
-    kind = context.get_data_type(dtype)
-    return builder.gep(builder.inttoptr(address, kind.as_pointer()), [index])
-
-
 def array_at(name: str, dtype: Any) -> Callable[[Any], Any]:
     """Return a function for compiled code that gives the array whose address a record has under a name."""
 
     @intrinsic  # type: ignore[untyped-decorator]
     def array(_: Any, record: Any) -> Any:
+        kind = types.Array(numba.from_dtype(np.dtype(dtype)), 1, "C")
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            place = cgutils.get_record_member(
+            address = cgutils.get_record_member(
                 builder, arguments[0], record.offset(name), context.get_data_type(types.int64)
             )
-            return builder.load(place)
+            view = context.make_array(kind)(context, builder)
+            item_bytes = context.get_constant(types.intp, np.dtype(dtype).itemsize)
+            populate_array(
+                view,
+                data=builder.inttoptr(_load_once(builder, address), view.data.type),
+                shape=[context.get_constant(types.intp, _NO_LENGTH)],
+                strides=[item_bytes],
+                itemsize=item_bytes,
+                meminfo=None,
+            )
+            return view._getvalue()
 
-        return _Cells(numba.from_dtype(np.dtype(dtype)))(record), generate
+        return kind(record), generate
 
     return array  # type: ignore[no-any-return]
+
+
+def _load_once(builder: Any, address: Any) -> Any:
+    """Load what never changes while compiled code runs, so that LLVM need not load it again after each store."""
+    value = builder.load(address)
+    value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
 
 
 def _widest(kind: Any) -> Any:
