@@ -7,70 +7,80 @@ one instant happens in the order of its phase, then of a number that the caller 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
+from heapq import heappush
+from typing import Any
 
 import simpy
 
-Callback = Callable[[int], None]
-"""Is called with the number that was given with it."""
 
-_NUMBERS = 48  # bits; phases stand above them
+class Phase:
+    """The order of what happens at one instant; numbers below 2**48 are added to it."""
 
-
-class Phase(IntEnum):
-    """The order of what happens at one instant."""
-
-    CAPACITY = 0
-    RELEASED = 1
-    LAUNCHED = 2
-    ENDED = 3
-    LATENCY_OVER = 4
-    START = 5  # this and the next one at the end of an instant
-    SOLVE = 6
+    CAPACITY, RELEASED, LAUNCHED, ENDED, LATENCY_OVER = (phase << 48 for phase in range(5))
 
 
-class _Due(simpy.Event):
-    """Something that is due: triggered when made, as `simpy.Timeout` is, and its own callback."""
+class Event:
+    """Something that is due once or several times, as SimPy knows its events: triggered, as a timeout is.
 
-    _ok, _value = True, None  # what an event says of itself that has been triggered
+    `callbacks` are called with it when it is due; they are to be set anew for each time.
+    """
 
-    def __init__(self, call: Callback, number: int) -> None:
-        self.call, self.number = call, number
-        self.callbacks = [self]
+    __slots__ = ()
 
-    def __call__(self, _: simpy.Event) -> None:
-        self.call(self.number)
+    callbacks: tuple[Callable[[Any], None], ...]
+    _ok = True
+
+
+class Due(Event):
+    """Something that is due once; `what` is what was given with it."""
+
+    __slots__ = ("callbacks", "what")
+
+    def __init__(self, call: Callable[[Due], None], what: Any) -> None:
+        self.callbacks = (call,)
+        self.what = what
 
 
 class Clock:
-    """Time in picoseconds, and callbacks at given times."""
+    """Time in picoseconds, and callbacks at given times. `now_ps` is the present instant."""
 
     def __init__(self) -> None:
-        self._environment = simpy.Environment(initial_time=0)
-        self._schedule = self._environment.schedule
-        self._at_end: dict[Phase, Callable[[], None]] = {}
+        environment: Any = simpy.Environment(initial_time=0)
+        self.now_ps = 0
+        self._queue, self._numbers, self._step = environment._queue, environment._eid, environment.step
+        self._starts: Callable[[], None] | None = None
+        self._solves: Callable[[], None] | None = None
 
-    @property
-    def now_ps(self) -> int:
-        """The present instant."""
-        return self._environment._now  # type: ignore[return-value]
+    def after(self, delay_ps: int, order: int, what: Any, call: Callable[[Due], None]) -> None:
+        """Call back when `delay_ps` have passed, in the `order` of a phase and a number."""
+        self.put(Due(call, what), order, delay_ps)
 
-    def after(self, delay_ps: int, phase: Phase, number: int, call: Callback) -> None:
-        """Call back with `number` when `delay_ps` have passed, in the order of phases and numbers."""
+    def put(self, event: Event, order: int, delay_ps: int) -> None:
+        """Have an event due when `delay_ps` have passed, in the `order` of a phase and a number."""
         if delay_ps.__class__ is not int or delay_ps < 0:
             raise AssertionError(f"a delay must be an int of 0 or more picoseconds, not {delay_ps!r}")
-        self._schedule(_Due(call, number), (phase << _NUMBERS) + number, delay_ps)  # type: ignore[arg-type]
+        heappush(self._queue, (self.now_ps + delay_ps, order, next(self._numbers), event))  # as `schedule` does
 
-    def at_end(self, phase: Phase, call: Callable[[], None]) -> None:
-        """Call back at the end of this instant, when nothing of an earlier phase is due; once for each phase."""
-        self._at_end[phase] = call
+    def start_at_end(self, call: Callable[[], None]) -> None:
+        """Call back at the end of this instant, when nothing else is due at it, for what starts then."""
+        self._starts = call
+
+    def solve_at_end(self, call: Callable[[], None]) -> None:
+        """Call back at the very end of this instant, when nothing starts any more either."""
+        self._solves = call
 
     def run(self) -> None:
         """Let time pass until nothing is due any more. Errors raised in callbacks come out here."""
-        environment, at_end = self._environment, self._at_end
-        queue, step = environment._queue, environment.step
-        while queue or at_end:
-            if at_end and not (queue and queue[0][0] == environment._now):
-                at_end.pop(min(at_end))()
-            else:
+        queue, step = self._queue, self._step
+        while queue or self._starts or self._solves:
+            if not (self._starts or self._solves):
+                self.now_ps = queue[0][0]
                 step()
+            elif queue and queue[0][0] == self.now_ps:
+                step()
+            elif self._starts:
+                call, self._starts = self._starts, None
+                call()
+            elif self._solves:
+                call, self._solves = self._solves, None
+                call()

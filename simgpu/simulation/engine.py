@@ -6,21 +6,24 @@ know of it while the run goes on, is an `Attendant`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields
 from itertools import pairwise
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from simgpu.simulation.clock import Clock, Phase
+import numpy as np
+
+from simgpu.simulation.clock import Clock, Due, Phase
 from simgpu.simulation.fluid import Fluid
 from simgpu.simulation.journal import Journal
-from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Way
+from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Route
 from simgpu.simulation.stations import Gate, Launcher, Pool, Queue, Station
-from simgpu.simulation.timeline import FINISHED, LAUNCHED, Timeline
-from simgpu.simulation.workload import COMPUTE, MOVE, NONE, OF_A_TASK, LaunchMode, LinkPolicyName, Workload
+from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
+from simgpu.simulation.workload import COMPUTE, MOVE, NONE, OF_A_TASK, Ints, LaunchMode, LinkPolicyName, Workload
 
 _KINDS_OF_STATIONS = 5
+_number = attrgetter("number")
 
 
 class Attendant(Protocol):
@@ -43,40 +46,42 @@ class Engine:
         self.journal = Journal(self.clock, len(workload))
         self._attendant = attendant
         self._tasks = _lists_of(workload)
-        followers, ends = workload.followers.tolist(), workload.follower_starts.tolist()
-        self._followers = [followers[start:end] for start, end in pairwise(ends)]
+        self._followers: list[int] = workload.followers.tolist()
+        self._first_follower: list[int] = workload.follower_starts.tolist()
         self._launcher_of = workload.launched_by.tolist()
         waits_for = workload.predecessor_counts() + (workload.release_ps > 0)
+        self._first = np.flatnonzero((waits_for == 0) | (workload.release_ps > 0)).tolist()
         self._launch_waits_for = waits_for.tolist()
         self._waits_for = (waits_for + ((workload.launched_by != NONE) & (workload.kind == MOVE))).tolist()
-        self._is_async = launch == "async"
+        self._is_async, self._has_launches = launch == "async", bool((workload.launched_by != NONE).any())
+        self._has_moves_in_place = bool(((workload.kind == MOVE) & (workload.where == NONE)).any())
         self._ready: list[int] = []
         self._launchable: list[int] = []
         self._denied: list[int] = []
-        self._changed: tuple[dict[int, Station], ...] = tuple({} for _ in range(_KINDS_OF_STATIONS))
+        self._changed: list[list[Station]] = [[] for _ in range(_KINDS_OF_STATIONS)]
         self._is_round_due = False
         self._build(_lists_of(workload.resources), workload.launchers)
         calls = Calls(self._start, self._end, self.changed)
-        moves = Moves(self._tasks.amount, self._tasks.where, self._tasks.rate_cap, self._ways)
+        moves = Moves(self._tasks.amount, self._tasks.where, self._tasks.rate_cap, self._routes)
         self._links = LINK_POLICIES[links](self.clock, moves, workload.resources, self._fluid, calls)
 
     def _build(self, resources: SimpleNamespace, launchers: int) -> None:
         """Make the stations."""
         clock, self._resources = self.clock, resources
-        starts = resources.route_starts
-        self._ways = [
-            Way(tuple(resources.route_channels[start:end]), latency_ps)
-            for start, end, latency_ps in zip(starts[:-1], starts[1:], resources.route_latency_ps, strict=True)
+        fluid = self._fluid = Fluid(clock, resources.channel_per_s, resources.channel_is_fatpipe, self._end)
+        ways = [tuple(resources.route_channels[start:end]) for start, end in pairwise(resources.route_starts)]
+        self._routes = [
+            Route(channels, fluid.way(channels), latency_ps)
+            for channels, latency_ps in zip(ways, resources.route_latency_ps, strict=True)
         ]
-        self._fluid = Fluid(clock, resources.channel_per_s, resources.channel_is_fatpipe, self._end)
+        self._cards = [None if card == NONE else fluid.way([card]) for card in resources.queue_card]
         self._gates = [Gate(number, places, self._enter) for number, places in enumerate(resources.gate_places)]
         self._pools = [
             Pool(clock, number, threads, self._end, self.changed)
             for number, threads in enumerate(resources.pool_threads)
         ]
         self._queues = [
-            Queue(clock, number, slots, self._may_compute, self._compute)
-            for number, slots in enumerate(resources.queue_slots)
+            Queue(clock, number, slots, self._compute) for number, slots in enumerate(resources.queue_slots)
         ]
         self._launchers = [
             Launcher(clock, number, self.journal.launching, self._launched) for number in range(launchers)
@@ -86,15 +91,15 @@ class Engine:
         """Let it run until nothing happens any more. Tasks that could never start are left in the timeline."""
         resources = self._resources
         for change in zip(resources.change_ps, resources.change_channel, resources.change_per_s, strict=True):
-            self.clock.after(change[0], Phase.CAPACITY, change[1], self._capacity_change(change[2]))
-        for task, release_ps in enumerate(self._tasks.release_ps):
-            if release_ps:
-                self.clock.after(release_ps, Phase.RELEASED, task, self._released)
-            elif self._launch_waits_for[task] == 0:
-                if self._launcher_of[task] != NONE:
-                    self._is_launchable(task, NONE)
-                if self._waits_for[task] == 0:
-                    self._is_ready(task, NONE)
+            self.clock.after(change[0], Phase.CAPACITY + change[1], change, self._capacity_changes)
+        for task in self._first:
+            if self._tasks.release_ps[task]:
+                self.clock.after(self._tasks.release_ps[task], Phase.RELEASED + task, task, self._released)
+                continue
+            if self._launcher_of[task] != NONE:
+                self._is_launchable(task, NONE)
+            if self._waits_for[task] == 0:
+                self._is_ready(task, NONE)
         self.clock.run()
         return self.journal.timeline()
 
@@ -111,18 +116,21 @@ class Engine:
         }
         for name in OF_A_TASK:
             getattr(self._tasks, name).append(row.get(name, 0))
-        self._followers.append([])
+        task = len(self._waits_for)
+        self._first_follower.append(len(self._followers))
         self._waits_for.append(0)
         self._launcher_of.append(NONE)
+        self._has_moves_in_place |= route == NONE
         self.journal.add_task()
-        task = len(self._followers) - 1
         self._is_ready(task, NONE)
         return task
 
     def changed(self, station: Station) -> None:
         """Have a station dispatched at the end of this instant."""
-        self._changed[station.kind][station.number] = station
-        self._have_round()
+        if not station.is_changed:
+            station.is_changed = True
+            self._changed[station.kind].append(station)
+            self._have_round()
 
     def ask_again(self) -> None:
         """Have all that was denied a start tried again at the end of this instant."""
@@ -133,18 +141,20 @@ class Engine:
             self.changed(queue)
         self._links.ask_again()
 
-    def _capacity_change(self, per_s: int) -> Callable[[int], None]:
-        return lambda channel: self._links.change_capacity(channel, per_s)
+    def _capacity_changes(self, due: Due) -> None:
+        _, channel, per_s = due.what
+        self._links.change_capacity(channel, per_s)
 
-    def _released(self, task: int) -> None:
-        self._wait_ended(task, NONE)
+    def _released(self, due: Due) -> None:
+        task = due.what
+        self._wait_ended(task)
         if self._launcher_of[task] != NONE:
             self._launch_wait_ended(task, NONE)
 
-    def _wait_ended(self, task: int, cause: int) -> None:
+    def _wait_ended(self, task: int) -> None:
         self._waits_for[task] -= 1
         if self._waits_for[task] == 0:
-            self._is_ready(task, cause)
+            self._is_ready(task, NONE)
 
     def _is_ready(self, task: int, cause: int) -> None:
         self.journal.ready(task, cause)
@@ -170,35 +180,45 @@ class Engine:
             queue.submit(task, 0)
             self.changed(queue)
         else:
-            self._wait_ended(task, NONE)
+            self._wait_ended(task)
         if self._is_async:
-            for follower in self._followers[task]:
+            for follower in self._followers_of(task):
                 if self._launcher_of[follower] == launcher:
                     self._launch_wait_ended(follower, 4 * task + LAUNCHED)
 
     def _end(self, task: int) -> None:
-        self.journal.finished(task)
-        self._leave(task)
-        if self._attendant is not None:
-            self._attendant.finished(task, self.clock.now_ps)
-        launcher = self._launcher_of[task]
-        for follower in self._followers[task]:
-            self._wait_ended(follower, task)
-            other = self._launcher_of[follower]
-            if other != NONE and not (self._is_async and other == launcher):
-                self._launch_wait_ended(follower, 4 * task + FINISHED)
-
-    def _leave(self, task: int) -> None:
-        """Free what a task held."""
-        tasks = self._tasks
+        """Finish a task, free what it held, and make ready what waited for it alone."""
+        now_ps, journal, tasks = self.clock.now_ps, self.journal, self._tasks
+        journal.end_ps[task] = now_ps
+        journal.log.append(4 * task + FINISHED)
         if tasks.kind[task] == COMPUTE:
             queue = self._queues[tasks.where[task]]
-            queue.leave()
+            queue.free += 1
             self.changed(queue)
         elif self._gates:
             for gate in self._gates_of(task):
                 gate.free += 1
                 self.changed(gate)
+        if self._attendant is not None:
+            self._attendant.finished(task, now_ps)
+        waits_for, first = self._waits_for, self._first_follower
+        for follower in self._followers[first[task] : first[task + 1]]:
+            waits_for[follower] -= 1
+            if not waits_for[follower]:
+                self._is_ready(follower, task)
+        if self._has_launches:
+            self._allow_launches(task)
+
+    def _allow_launches(self, task: int) -> None:
+        """Note that a task has finished for those followers whose launch waited for that."""
+        launcher = self._launcher_of[task]
+        for follower in self._followers_of(task):
+            other = self._launcher_of[follower]
+            if other != NONE and not (self._is_async and other == launcher):
+                self._launch_wait_ended(follower, 4 * task + FINISHED)
+
+    def _followers_of(self, task: int) -> list[int]:
+        return self._followers[self._first_follower[task] : self._first_follower[task + 1]]
 
     def _gates_of(self, task: int) -> list[Gate]:
         numbers = (self._tasks.out_gate[task], self._tasks.in_gate[task]) if self._gates else ()
@@ -208,30 +228,39 @@ class Engine:
         """Have what may start started at the end of this instant."""
         if not self._is_round_due:
             self._is_round_due = True
-            self.clock.at_end(Phase.START, self._round)
+            self.clock.start_at_end(self._round)
 
     def _round(self) -> None:
         """Start what may start now."""
-        for task in self._ready_after_moves_in_place():
-            self._submit(task)
+        if self._ready:
+            for task in self._ready_after_moves_in_place():
+                self._submit(task)
+        if self._launchable:
+            self._submit_launches()
+        for kind, stations in enumerate(self._changed):
+            if stations:
+                self._changed[kind] = []
+                if len(stations) > 1:
+                    stations.sort(key=_number)
+                for station in stations:
+                    station.is_changed = False
+                    station.dispatch()
+        self._is_round_due = False
+        if self._ready:  # a move that was added meanwhile
+            self._have_round()
+
+    def _submit_launches(self) -> None:
         launchable, self._launchable = self._launchable, []
         for task in sorted(launchable):
             launcher = self._launchers[self._launcher_of[task]]
             launcher.submit(task, self._tasks.rank[task], self._tasks.launch_ps[task])
             self.changed(launcher)
-        for stations in self._changed:
-            if len(stations) == 1:
-                stations.popitem()[1].dispatch()
-            elif stations:
-                for number in sorted(stations):
-                    stations.pop(number).dispatch()
-        self._is_round_due = False
-        if self._ready:  # a move that was added meanwhile
-            self._have_round()
 
     def _ready_after_moves_in_place(self) -> list[int]:
         """Finish the moves in place, so that what waits for them takes its turn in order with the rest."""
         others: list[int] = []
+        if not self._has_moves_in_place:
+            others, self._ready = self._ready, others
         while self._ready:
             ready, self._ready = sorted(self._ready), []
             for task in ready:
@@ -245,23 +274,24 @@ class Engine:
 
     def _submit(self, task: int) -> None:
         """Send a ready task to where it waits; what waits nowhere begins."""
-        tasks = self._tasks
-        if tasks.kind[task] == COMPUTE:
-            queue = self._queues[tasks.where[task]]
+        kind = self._tasks.kind[task]
+        if kind == COMPUTE:
+            queue = self._queues[self._tasks.where[task]]
             if self._launcher_of[task] == NONE:
-                queue.submit(task, tasks.rank[task])
+                queue.submit(task, self._tasks.rank[task])
             self.changed(queue)
-        elif gates := self._gates_of(task):
+        elif self._gates and (gates := self._gates_of(task)):
             gates[0].submit(task, self.journal.ready_ps[task])
             self.changed(gates[0])
-        elif not (self._links.begin(task) if tasks.kind[task] == MOVE else self._delay(task)):
+        elif not (self._links.begin(task) if kind == MOVE else self._delay(task)):
             self._denied.append(task)
 
     def _start(self, task: int) -> bool:
         """Ask the attendant, if there is one; if it allows it, the task starts."""
         if self._attendant is not None and not self._attendant.may_start(task, self.clock.now_ps):
             return False
-        self.journal.started(task)
+        self.journal.start_ps[task] = self.clock.now_ps
+        self.journal.log.append(4 * task + STARTED)
         return True
 
     def _enter(self, task: int, ready_ps: int) -> None:
@@ -279,25 +309,36 @@ class Engine:
     def _delay(self, task: int) -> bool:
         if not self._start(task):
             return False
-        self.clock.after(self._tasks.amount[task], Phase.ENDED, task, self._end)
+        self.clock.after(self._tasks.amount[task], Phase.ENDED + task, task, self._ends)
         return True
 
-    def _may_compute(self, task: int) -> bool:
-        return self._waits_for[task] == 0 and self._start(task)
-
-    def _compute(self, task: int) -> None:
+    def _compute(self, task: int) -> bool:
+        """Begin a task if it may start, and tell whether it did."""
+        if self._waits_for[task] or not self._start(task):
+            return False
         queue, amount, parts = self._tasks.where[task], self._tasks.amount[task], self._tasks.parts[task]
-        pool, card = self._resources.queue_pool[queue], self._resources.queue_card[queue]
+        pool, card = self._resources.queue_pool[queue], self._cards[queue]
         if pool != NONE:
             self._pools[pool].submit(task, parts, amount)
             self.changed(self._pools[pool])
-        elif card != NONE:
-            self._fluid.begin(task, amount * parts, (card,))
+        elif card is not None:
+            self._fluid.begin(task, amount * parts, card)
         else:
-            self.clock.after(amount * parts, Phase.ENDED, task, self._end)
+            self.clock.after(amount * parts, Phase.ENDED + task, task, self._ends)
+        return True
+
+    def _ends(self, due: Due) -> None:
+        self._end(due.what)
 
 
 def _lists_of(record: Any) -> SimpleNamespace:
     """Return the arrays of a record as lists, which Python reads faster."""
     columns = {it.name: getattr(record, it.name) for it in fields(record)}
-    return SimpleNamespace(**{name: it.tolist() for name, it in columns.items() if hasattr(it, "tolist")})
+    return SimpleNamespace(**{name: _list(it) for name, it in columns.items() if isinstance(it, np.ndarray)})
+
+
+def _list(values: Ints) -> list[int]:
+    if len(values) and (values == values[0]).all():
+        return [int(values[0])] * len(values)  # in a fraction of the time
+    numbers: list[int] = values.tolist()
+    return numbers

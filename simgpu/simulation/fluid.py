@@ -10,37 +10,72 @@ changes. Its end is then `ticks` from now: exact where it has not moved yet and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from math import ceil, ulp
+from collections.abc import Callable, Sequence
+from math import ceil, inf, ulp
 
-from simgpu.simulation.clock import Clock, Phase
+from simgpu.simulation.clock import Clock, Due, Event, Phase
 from simgpu.simulation.maxmin import max_min_rates
+from simgpu.simulation.workload import NONE
 from simgpu.units import PS_PER_S
 
 TICK_TOLERANCE = 1e-3
 """An end within a thousandth of a tick of a whole tick is meant to be on it."""
 
+_SHORT = 2.0**40
+"""Below it, four units in the last place of a float are less than the tolerance."""
 
-@dataclass(slots=True, eq=False)
-class Flow:
-    """`remaining` is what was left at `settled_ps`; `pipes` are the fat pipes of its way, `route` the other channels.
 
-    `limit_per_s` is its own limit, 0 for none. It has a channel of its own, with a number from -1 down, if it has a
-    limit or pipes. `timed_ps` is when it has been told to be due.
+class Channel:
+    """Something of a capacity, in units per second, and its users, of which `crossing` use other channels, too."""
+
+    __slots__ = ("crossing", "is_changed", "number", "per_s", "users")
+
+    def __init__(self, number: int, per_s: float) -> None:
+        self.number, self.per_s = number, per_s
+        self.users: dict[int, Flow] = {}
+        self.crossing = 0
+        self.is_changed = False
+
+
+class _Own(Channel):
+    """What limits one flow by itself: a limit of its own, 0 for none, and the fat pipes on its way."""
+
+    __slots__ = ("limit_per_s", "pipes")
+
+    def __init__(self, task: int, limit_per_s: int, pipes: tuple[Channel, ...]) -> None:
+        self.limit_per_s, self.pipes = float(limit_per_s) or inf, pipes
+        super().__init__(-1 - task, self.least())
+
+    def least(self) -> float:
+        """Return the least of the limits."""
+        return min([self.limit_per_s, *(pipe.per_s for pipe in self.pipes)])
+
+
+class Way:
+    """A route, ready for use: `pipes` are its fat pipes, `route` the other channels, as often as it passes them.
+
+    `only` is its one channel, if that is all.
     """
 
-    task: int
-    amount: int
-    remaining: float
-    route: tuple[int, ...]
-    pipes: tuple[int, ...]
-    limit_per_s: int
-    rate_per_s: float = 0.0
-    settled_ps: int = 0
-    end_ps: int = -1
-    timed_ps: int = -1
-    has_moved: bool = False
+    def __init__(self, route: tuple[Channel, ...], pipes: tuple[Channel, ...]) -> None:
+        self.route, self.pipes = route, pipes
+        self.only = route[0] if len(route) == 1 and not pipes else None
+
+
+class Flow(Event):
+    """What one task moves, and that it begins, and that it ends.
+
+    `remaining` is what was left at `settled_ps`, None while it has not moved. If it has a limit of its own, or pipes,
+    the last channel of its route is its own, of a number from -1 down. `timed_ps` is when it was last put on the clock.
+    """
+
+    rate_per_s = 0.0
+    remaining: float | None = None
+    settled_ps = end_ps = timed_ps = NONE
+
+    def __init__(self, task: int, amount: int, way: Way, limit_per_s: int) -> None:
+        self.task, self.amount, self.way, self.limit_per_s = task, amount, way, limit_per_s
+        self.route = way.route
 
 
 class Fluid:
@@ -50,135 +85,198 @@ class Fluid:
         self, clock: Clock, per_s: Sequence[int], is_fatpipe: Sequence[int], ended: Callable[[int], None]
     ) -> None:
         self._clock = clock
-        self._per_s = list(map(float, per_s))
+        self._channels = [Channel(number, float(capacity)) for number, capacity in enumerate(per_s)]
         self._is_fatpipe = is_fatpipe
         self._ended = ended
-        self._flows: dict[int, Flow] = {}
-        self._users: dict[int, dict[int, Flow]] = {}
-        self._changed: set[int] = set()
+        self._changed: list[Channel] = []
+        self._latency_over, self._is_due = (self._begin,), (self._due,)
 
-    def begin(self, task: int, amount: int, channels: Sequence[int], limit_per_s: int = 0) -> None:
-        """Begin a flow. One that has nothing to move, or no channels and no limit, ends at this instant."""
-        if amount == 0 or not (channels or limit_per_s):
-            self._clock.after(0, Phase.ENDED, task, self._ended)
-            return
-        pipes = tuple(channel for channel in channels if self._is_fatpipe[channel])
-        route = tuple(channel for channel in channels if not self._is_fatpipe[channel])
-        if pipes or limit_per_s:
-            route = (*route, -1 - task)
-        flow = Flow(task, amount, float(amount), route, pipes, limit_per_s, settled_ps=self._clock.now_ps)
-        self._flows[task] = flow
-        users = self._users
-        is_alone = True
-        for channel in route:
-            others = users.get(channel)
-            if others is None:
-                users[channel] = {task: flow}
-            else:
-                is_alone = is_alone and not others
-                others[task] = flow
-        if is_alone:
-            self._solve_component([flow])
+    def way(self, channels: Sequence[int]) -> Way:
+        """Return the way over some channels."""
+        pipes = tuple(self._channels[it] for it in channels if self._is_fatpipe[it])
+        return Way(tuple(self._channels[it] for it in channels if not self._is_fatpipe[it]), pipes)
+
+    def begin(self, task: int, amount: int, way: Way, limit_per_s: int = 0, *, latency_ps: int = 0) -> None:
+        """Begin a flow after a latency. One with nothing to move, or no channels and no limit, then ends at once."""
+        flow = Flow(task, amount, way, limit_per_s)
+        if latency_ps:
+            flow.callbacks = self._latency_over
+            self._clock.put(flow, Phase.LATENCY_OVER + task, latency_ps)
         else:
-            self._solve_later(route)
+            self._begin(flow)
 
     def change_capacity(self, channel: int, per_s: int) -> None:
         """Give a channel another capacity."""
-        self._per_s[channel] = float(per_s)
-        if self._is_fatpipe[channel]:
-            self._solve_later([-1 - flow.task for flow in self._flows.values() if channel in flow.pipes])
-        else:
-            self._solve_later([channel])
+        changed = self._channels[channel]
+        changed.per_s = float(per_s)
+        if not self._is_fatpipe[channel]:
+            self._solve_later(changed)
+            return
+        for flow in changed.users.values():
+            own = flow.route[-1]
+            assert isinstance(own, _Own), "who uses a fat pipe has a channel of its own"
+            own.per_s = own.least()
+            self._solve_later(own)
 
-    def _solve_later(self, channels: Iterable[int]) -> None:
-        """Have the components of channels solved at the end of this instant."""
-        if not self._changed:
-            self._clock.at_end(Phase.SOLVE, self._solve)
-        self._changed.update(channels)
+    def _begin(self, flow: Flow) -> None:
+        channel = flow.way.only
+        if flow.amount == 0 or not (flow.route or flow.way.pipes or flow.limit_per_s):
+            self._clock.after(0, Phase.ENDED + flow.task, flow.task, self._end_at_once)
+        elif channel is None or flow.limit_per_s:
+            self._begin_crossing(flow)
+        else:
+            channel.users[flow.task] = flow
+            if len(channel.users) == 1:
+                _change_rate(flow, channel.per_s, self._clock.now_ps)
+                self._time(flow)
+            else:
+                self._solve_later(channel)
+
+    def _begin_crossing(self, flow: Flow) -> None:
+        """Begin a flow over several channels, or with a limit of its own."""
+        for pipe in flow.way.pipes:
+            pipe.users[flow.task] = flow
+        if flow.way.pipes or flow.limit_per_s:
+            flow.route += (_Own(flow.task, flow.limit_per_s, flow.way.pipes),)
+        is_alone = True
+        for channel in flow.route:
+            if flow.task not in channel.users:  # a route may pass a channel twice
+                channel.users[flow.task] = flow
+                channel.crossing += 1
+                is_alone = is_alone and len(channel.users) == 1
+        if is_alone:
+            self._solve_component([flow])
+        else:
+            for channel in flow.route:
+                self._solve_later(channel)
+
+    def _end_at_once(self, due: Due) -> None:
+        self._ended(due.what)
+
+    def _solve_later(self, channel: Channel) -> None:
+        """Have the component of a channel solved at the end of this instant."""
+        if not channel.is_changed:
+            channel.is_changed = True
+            if not self._changed:
+                self._clock.solve_at_end(self._solve)
+            self._changed.append(channel)
 
     def _solve(self) -> None:
-        changed, self._changed = sorted(self._changed), set()
-        seen: set[int] = set()
+        """Give those new rates whose channels have changed."""
+        changed, self._changed = self._changed, []
+        seen: set[Channel] = set()
         for channel in changed:
-            if channel not in seen and self._users.get(channel):
-                self._solve_component(self._component(channel, seen))
+            channel.is_changed = False
+            if channel.users and not channel.crossing:
+                self._share(channel)
+            elif channel.users and channel not in seen:
+                self._solve_component(_component(channel, seen))
 
-    def _component(self, channel: int, seen: set[int]) -> list[Flow]:
-        """Return the flows that share channels with those on one, directly or through others, by number."""
-        seen.add(channel)
-        users = self._users[channel]
-        if all(len(flow.route) == 1 for flow in users.values()):
-            return [users[task] for task in sorted(users)]
-        flows: dict[int, Flow] = {}
-        pending = [channel]
-        while pending:
-            for task, flow in self._users[pending.pop()].items():
-                if task not in flows:
-                    flows[task] = flow
-                    new = [other for other in flow.route if other not in seen]
-                    seen.update(new)
-                    pending += new
-        return [flows[task] for task in sorted(flows)]
+    def _share(self, channel: Channel) -> None:
+        """Share a channel among those who use nothing else."""
+        now_ps, users = self._clock.now_ps, channel.users.values()
+        rate_per_s = channel.per_s / len(users)
+        first, first_ps, has_others = next(iter(users)), inf, False
+        for flow in users:
+            if flow.rate_per_s != rate_per_s:
+                _change_rate(flow, rate_per_s, now_ps)
+            if flow.end_ps < first_ps:
+                first_ps, first, has_others = flow.end_ps, flow, False
+            elif flow.end_ps == first_ps:
+                has_others = True
+        for flow in users if has_others else (first,):
+            if flow.end_ps == first_ps:
+                self._time(flow)
 
     def _solve_component(self, flows: list[Flow]) -> None:
         """Give the flows of a component new rates, and have those that are due first end then."""
         now_ps = self._clock.now_ps
-        for flow, rate in zip(flows, self._rates(flows), strict=True):
-            if rate != flow.rate_per_s:
-                _change_rate(flow, rate, now_ps)
-        first_ps = flows[0].end_ps if len(flows) == 1 else min([flow.end_ps for flow in flows])
+        for flow, rate_per_s in zip(flows, _rates(flows), strict=True):
+            if flow.rate_per_s != rate_per_s:
+                _change_rate(flow, rate_per_s, now_ps)
+        first_ps = min([flow.end_ps for flow in flows])
         for flow in flows:
-            if flow.end_ps == first_ps != flow.timed_ps:
-                flow.timed_ps = first_ps
-                self._clock.after(first_ps - now_ps, Phase.ENDED, flow.task, self._due)
+            if flow.end_ps == first_ps:
+                self._time(flow)
 
-    def _rates(self, flows: list[Flow]) -> list[float]:
-        """Return max-min fair rates. Where there is one channel, or one flow, they are plain to see."""
-        route, count = flows[0].route, len(flows)
-        if len(route) == 1 and (count == 1 or all(flow.route == route for flow in flows)):
-            return [self._capacity(route[0]) / count] * count
-        if count == 1:
-            return [min([self._capacity(channel) / route.count(channel) for channel in route])]
-        capacities = {channel: self._capacity(channel) for flow in flows for channel in flow.route}
-        return max_min_rates([flow.route for flow in flows], capacities)
+    def _time(self, flow: Flow) -> None:
+        """Have a flow due at its end."""
+        if flow.timed_ps != flow.end_ps:
+            flow.timed_ps = flow.end_ps
+            flow.callbacks = self._is_due
+            self._clock.put(flow, Phase.ENDED + flow.task, flow.end_ps - self._clock.now_ps)
 
-    def _capacity(self, channel: int) -> float:
-        if channel >= 0:
-            return self._per_s[channel]
-        flow = self._flows[-1 - channel]
-        limits = [self._per_s[pipe] for pipe in flow.pipes]
-        return min([*limits, float(flow.limit_per_s)] if flow.limit_per_s else limits)
-
-    def _due(self, task: int) -> None:
-        """End a flow, unless it is due at another time by now."""
-        flow = self._flows.get(task)
-        if flow is None:
-            return
+    def _due(self, flow: Flow) -> None:
+        """End a flow, unless it is due at another time by now, or has ended."""
+        flow.callbacks = self._is_due  # it may be on the clock for several times
         if flow.end_ps != self._clock.now_ps:
-            flow.timed_ps = -1
             return
-        del self._flows[task]
+        flow.end_ps = NONE
+        channel = flow.way.only
+        if channel is None or flow.limit_per_s:
+            self._leave(flow)
+        else:
+            del channel.users[flow.task]
+            if channel.users:
+                self._solve_later(channel)
+        self._ended(flow.task)
+
+    def _leave(self, flow: Flow) -> None:
+        """Take a flow over several channels from all of them."""
+        for pipe in flow.way.pipes:
+            pipe.users.pop(flow.task, None)
         for channel in flow.route:
-            self._users[channel].pop(task, None)  # a route may pass a channel twice
-        left = [channel for channel in flow.route if self._users[channel]]
-        if left:
-            self._solve_later(left)
-        self._ended(task)
+            if channel.users.pop(flow.task, None):
+                channel.crossing -= 1
+                if channel.users:
+                    self._solve_later(channel)
+
+
+def _component(channel: Channel, seen: set[Channel]) -> list[Flow]:
+    """Return the flows that share channels with those on one, directly or through others, by number."""
+    flows: dict[int, Flow] = {}
+    pending = [channel]
+    seen.add(channel)
+    while pending:
+        for task, flow in pending.pop().users.items():
+            if task not in flows:
+                flows[task] = flow
+                new = [other for other in flow.route if other not in seen]
+                seen.update(new)
+                pending += new
+    return [flows[task] for task in sorted(flows)]
+
+
+def _rates(flows: list[Flow]) -> list[float]:
+    """Return max-min fair rates. If there is one flow, its rate is plain to see."""
+    if len(flows) == 1:
+        route = flows[0].route
+        return [min([channel.per_s / route.count(channel) for channel in route])]
+    capacities = {channel.number: channel.per_s for flow in flows for channel in flow.route}
+    return max_min_rates([[channel.number for channel in flow.route] for flow in flows], capacities)
 
 
 def _change_rate(flow: Flow, rate_per_s: float, now_ps: int) -> None:
+    """Give a flow another rate from now on, and find its end."""
+    left = flow.remaining
     if flow.rate_per_s and now_ps > flow.settled_ps:
-        flow.remaining -= flow.rate_per_s * ((now_ps - flow.settled_ps) / PS_PER_S)
-        flow.has_moved = True
+        if left is None:
+            left = float(flow.amount)
+        left = flow.remaining = left - flow.rate_per_s * ((now_ps - flow.settled_ps) / PS_PER_S)
     flow.settled_ps, flow.rate_per_s = now_ps, rate_per_s
-    if not flow.has_moved and rate_per_s.is_integer():
-        flow.end_ps = now_ps - (-flow.amount * PS_PER_S // int(rate_per_s))
-    else:
-        flow.end_ps = now_ps + ticks(flow.remaining * PS_PER_S / rate_per_s)
+    if left is None:
+        left = float(flow.amount)
+        if rate_per_s.is_integer():
+            flow.end_ps = now_ps - (-flow.amount * PS_PER_S // int(rate_per_s))
+            return
+    flow.end_ps = now_ps + ticks(left * PS_PER_S / rate_per_s)
 
 
 def ticks(duration: float) -> int:
     """Round a duration up to whole ticks; to the nearest where it lies within a few roundings of that."""
+    if 0 <= duration < _SHORT:  # as nearly all are
+        nearest = int(duration + 0.5)
+        return nearest if abs(duration - nearest) < TICK_TOLERANCE else int(duration) + 1
     nearest = round(duration)
-    tolerance = max(TICK_TOLERANCE, 4 * ulp(duration))  # from 5 s on, a few roundings of a float exceed the former
+    tolerance = max(TICK_TOLERANCE, 4 * ulp(duration))  # from 2 s on, a few roundings of a float exceed the former
     return max(0, nearest if abs(duration - nearest) < tolerance else ceil(duration))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from simgpu.simulation.clock import Clock
-from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
+from simgpu.simulation.timeline import LAUNCHED, Timeline
 from simgpu.simulation.workload import NONE, Ints
 
 
@@ -44,19 +42,9 @@ class Journal:
         self.launch_end_ps[task] = self._clock.now_ps
         self.log.append(4 * task + LAUNCHED)
 
-    def started(self, task: int) -> None:
-        """Note that a task started."""
-        self.start_ps[task] = self._clock.now_ps
-        self.log.append(4 * task + STARTED)
-
-    def finished(self, task: int) -> None:
-        """Note that a task finished."""
-        self.end_ps[task] = self._clock.now_ps
-        self.log.append(4 * task + FINISHED)
-
     def timeline(self) -> Timeline:
         """Return what has been noted until now."""
-        return Timeline(*map(_column, (*self._columns(), self.log)))
+        return Timeline(*map(_array, (*self._columns(), self.log)))
 
     def _columns(self) -> tuple[list[int], ...]:
         return (
@@ -71,8 +59,10 @@ class Journal:
         )
 
 
-def _column(values: Sequence[int]) -> Ints:
+def _array(values: list[int]) -> Ints:
     """Return an array; of Python's integers if some are beyond 64 bits, which are 107 days in picoseconds."""
+    if values.count(NONE) == len(values):  # as those of launches are where nothing is launched
+        return np.full(len(values), NONE, np.int64)
     try:
         return np.array(values, np.int64)
     except OverflowError:

@@ -10,29 +10,30 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Protocol
 
-from simgpu.simulation.clock import Clock, Phase
-from simgpu.simulation.fluid import Fluid
+from simgpu.simulation.clock import Clock, Due, Phase
+from simgpu.simulation.fluid import Fluid, Way
 from simgpu.simulation.stations import Begin, Changed
 from simgpu.simulation.workload import Resources
 from simgpu.units import PS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A route, ready for use: its channels, and its latency."""
+class Route:
+    """A route, ready for use: its channels, as numbers and for a fluid, and its latency."""
 
     channels: tuple[int, ...]
+    way: Way
     latency_ps: int
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """The moves of a workload: for each task, its bytes, its way (a place in `ways`), and its own limit, 0 for none."""
+    """The moves of a workload: for each task, its bytes, its route, and its own limit, 0 for none."""
 
     size_bytes: Sequence[int]
     where: Sequence[int]
     limit_per_s: Sequence[int]
-    ways: Sequence[Way]
+    routes: Sequence[Route]
 
 
 class Links(Protocol):
@@ -67,17 +68,11 @@ class FairLinks:
         """Let the latency pass, without using bandwidth, and then flow."""
         if not self._start(task):
             return False
-        latency_ps = self._moves.ways[self._moves.where[task]].latency_ps
-        if latency_ps:
-            self._clock.after(latency_ps, Phase.LATENCY_OVER, task, self._flow)
-        else:
-            self._flow(task)
-        return True
-
-    def _flow(self, task: int) -> None:
         moves = self._moves
-        channels = moves.ways[moves.where[task]].channels
-        self._fluid.begin(task, moves.size_bytes[task], channels, moves.limit_per_s[task])
+        route = moves.routes[moves.where[task]]
+        limit_per_s = moves.limit_per_s[task]
+        self._fluid.begin(task, moves.size_bytes[task], route.way, limit_per_s, latency_ps=route.latency_ps)
+        return True
 
     def change_capacity(self, channel: int, per_s: int) -> None:
         """Change the rates of the flows there, and of those that share channels with them."""
@@ -98,6 +93,7 @@ class _Channel:
         self._serve = serve
         self._waiting: list[tuple[int, int]] = []
         self._is_busy = False
+        self.is_changed = False
 
     def submit(self, task: int, now_ps: int) -> None:
         """Have a transfer wait here."""
@@ -134,11 +130,11 @@ class FifoLinks:
 
     def begin(self, task: int) -> bool:
         """Join the queue of the first channel, at which it starts; the other channels follow one by one."""
-        way = self._moves.ways[self._moves.where[task]]
-        if not way.channels:
-            return self._begin_without_channels(task, way.latency_ps)
+        route = self._moves.routes[self._moves.where[task]]
+        if not route.channels:
+            return self._begin_without_channels(task, route.latency_ps)
         self._hop[task] = 0
-        self._arrive(task, way)
+        self._arrive(task, route)
         return True
 
     def change_capacity(self, channel: int, per_s: int) -> None:
@@ -156,17 +152,20 @@ class FifoLinks:
             return False
         size_bytes, limit_per_s = self._moves.size_bytes[task], self._moves.limit_per_s[task]
         moving_ps = -(-size_bytes * PS_PER_S // limit_per_s) if limit_per_s else 0
-        self._clock.after(latency_ps + moving_ps, Phase.ENDED, task, self._ended)
+        self._clock.after(latency_ps + moving_ps, Phase.ENDED + task, task, self._arrived)
         return True
 
-    def _arrive(self, task: int, way: Way) -> None:
+    def _arrived(self, due: Due) -> None:
+        self._ended(due.what)
+
+    def _arrive(self, task: int, route: Route) -> None:
         """Wait for the next channel, or end behind the last one."""
         hop = self._hop[task]
-        if hop == len(way.channels):
+        if hop == len(route.channels):
             del self._hop[task]
             self._ended(task)
         else:
-            channel = self._channels[way.channels[hop]]
+            channel = self._channels[route.channels[hop]]
             channel.submit(task, self._clock.now_ps)
             self._changed(channel)
 
@@ -176,17 +175,18 @@ class FifoLinks:
             return False
         per_s = min(channel.per_s, limit_per_s or channel.per_s)
         held_ps = channel.latency_ps - (-self._moves.size_bytes[task] * PS_PER_S // per_s)
-        self._clock.after(held_ps, Phase.ENDED, task, self._through)
+        self._clock.after(held_ps, Phase.ENDED + task, task, self._through)
         return True
 
-    def _through(self, task: int) -> None:
-        way = self._moves.ways[self._moves.where[task]]
-        channel = self._channels[way.channels[self._hop[task]]]
+    def _through(self, due: Due) -> None:
+        task = due.what
+        route = self._moves.routes[self._moves.where[task]]
+        channel = self._channels[route.channels[self._hop[task]]]
         if not channel.is_fatpipe:
             channel.leave()
         self._changed(channel)
         self._hop[task] += 1
-        self._arrive(task, way)
+        self._arrive(task, route)
 
 
 LINK_POLICIES: Mapping[str, Callable[[Clock, Moves, Resources, Fluid, Calls], Links]] = {

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Protocol
 
-from simgpu.simulation.clock import Clock, Phase
+from simgpu.simulation.clock import Clock, Due, Phase
 
 Begin = Callable[[int], None]
 """Begins a task at this instant."""
 
-MayStart = Callable[[int], bool]
-"""Tells whether a task may start now; if not, its station is told when to ask again."""
+Serve = Callable[[int], bool]
+"""Begins a task if it may start now, and tells whether it did; if not, its station is told when to ask again."""
 
 
 class Station(Protocol):
@@ -25,6 +25,7 @@ class Station(Protocol):
 
     kind: int
     number: int
+    is_changed: bool
 
     def dispatch(self) -> None:
         """Start what can start now."""
@@ -45,6 +46,7 @@ class Gate:
     def __init__(self, number: int, places: int, enter: Callable[[int, int], None]) -> None:
         self.number = number
         self.free = places
+        self.is_changed = False
         self._enter = enter
         self._waiting: list[tuple[int, int]] = []
 
@@ -70,6 +72,7 @@ class Launcher:
         self._launching, self._launched = launching, launched
         self._waiting: list[tuple[int, int, int, int]] = []
         self._is_busy = False
+        self.is_changed = False
 
     def submit(self, task: int, rank: int, launch_ps: int) -> None:
         """Have a task wait for its launch."""
@@ -81,11 +84,11 @@ class Launcher:
             self._is_busy = True
             _, _, task, launch_ps = heappop(self._waiting)
             self._launching(task)
-            self._clock.after(launch_ps, Phase.LAUNCHED, task, self._end)
+            self._clock.after(launch_ps, Phase.LAUNCHED + task, task, self._end)
 
-    def _end(self, task: int) -> None:
+    def _end(self, due: Due) -> None:
         self._is_busy = False
-        self._launched(task)
+        self._launched(due.what)
 
 
 class Queue:
@@ -96,26 +99,24 @@ class Queue:
 
     kind = 2
 
-    def __init__(self, clock: Clock, number: int, slots: int, may_start: MayStart, begin: Begin) -> None:
+    def __init__(self, clock: Clock, number: int, slots: int, serve: Serve) -> None:
         self.number = number
         self._clock = clock
-        self._free = slots
-        self._may_start, self._begin = may_start, begin
+        self.free = slots
+        self.is_changed = False
+        self._serve = serve
         self._waiting: list[tuple[int, int, int]] = []
 
     def submit(self, task: int, rank: int) -> None:
         """Have a task wait for its turn."""
         heappush(self._waiting, (rank, self._clock.now_ps, task))
 
-    def leave(self) -> None:
-        """Note that a task is done."""
-        self._free += 1
-
     def dispatch(self) -> None:
         """Start what is next."""
-        while self._free and self._waiting and self._may_start(self._waiting[0][2]):
-            self._free -= 1
-            self._begin(heappop(self._waiting)[2])
+        waiting = self._waiting
+        while self.free and waiting and self._serve(waiting[0][2]):
+            self.free -= 1
+            heappop(waiting)
 
 
 class Pool:
@@ -126,6 +127,7 @@ class Pool:
     def __init__(self, clock: Clock, number: int, threads: int, ended: Begin, changed: Changed) -> None:
         self.number = number
         self._clock = clock
+        self.is_changed = False
         self._idle = threads
         self._ended, self._changed = ended, changed
         self._parts: deque[tuple[int, int]] = deque()
@@ -141,9 +143,10 @@ class Pool:
         while self._parts and self._idle:
             self._idle -= 1
             task, part_ps = self._parts.popleft()
-            self._clock.after(part_ps, Phase.ENDED, task, self._part_ended)
+            self._clock.after(part_ps, Phase.ENDED + task, task, self._part_ended)
 
-    def _part_ended(self, task: int) -> None:
+    def _part_ended(self, due: Due) -> None:
+        task = due.what
         self._idle += 1
         self._changed(self)
         self._left[task] -= 1

@@ -55,13 +55,19 @@ class Watched(Fluid):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.solutions: list[Solution] = []
+        self._crossing: dict[int, Any] = {}
 
-    def _solve_component(self, flows: list[Any]) -> None:
-        super()._solve_component(flows)
+    def _begin_crossing(self, flow: Any) -> None:
+        self._crossing[flow.task] = flow
+        super()._begin_crossing(flow)
+
+    def _time(self, flow: Any) -> None:
+        """Keep rates when the first end of a component is known, which is when they are."""
+        super()._time(flow)
         self._keep()
 
-    def _due(self, task: int) -> None:
-        super()._due(task)
+    def _due(self, flow: Any) -> None:
+        super()._due(flow)
         self._keep()
 
     def _keep(self) -> None:
@@ -69,12 +75,15 @@ class Watched(Fluid):
         now_ps = self._clock.now_ps
         if self.solutions and self.solutions[-1].since_ps == now_ps:
             del self.solutions[-1]
-        rates = {task: self._rate(flow) for task, flow in self._flows.items()}
-        self.solutions.append(Solution(now_ps, rates, list(self._per_s)))
+        flows = {flow.task: flow for channel in self._channels for flow in channel.users.values()}
+        flows |= {task: flow for task, flow in self._crossing.items() if task in flow.route[-1].users}
+        rates = {task: self._rate(flow) for task, flow in flows.items()}
+        self.solutions.append(Solution(now_ps, rates, [channel.per_s for channel in self._channels]))
 
     def _rate(self, flow: Any) -> Rate:
-        limits = [self._per_s[pipe] for pipe in flow.pipes] + [flow.limit_per_s] * bool(flow.limit_per_s)
-        return Rate(flow.rate_per_s, tuple(it for it in flow.route if it >= 0), min(limits, default=float("inf")))
+        own = [channel.per_s for channel in flow.route if channel.number < 0]
+        channels = tuple(channel.number for channel in flow.route if channel.number >= 0)
+        return Rate(flow.rate_per_s, channels, min(own, default=float("inf")))
 
 
 def watched(workload: Workload) -> list[Solution]:

@@ -11,8 +11,8 @@ def clock():
 def test_callbacks_come_in_the_order_of_times_phases_and_numbers_whenever_they_were_asked_for(clock):
     seen = []
 
-    def see(number):
-        seen.append((clock.now_ps, number))
+    def see(due):
+        seen.append((clock.now_ps, due.what))
 
     for delay_ps, phase, number in (
         (7, Phase.CAPACITY, 0),
@@ -21,7 +21,7 @@ def test_callbacks_come_in_the_order_of_times_phases_and_numbers_whenever_they_w
         (3, Phase.ENDED, 4),
         (0, Phase.LATENCY_OVER, 9),
     ):
-        clock.after(delay_ps, phase, number, see)
+        clock.after(delay_ps, phase + number, number, see)
     clock.run()
 
     assert seen == [(0, 9), (3, 4), (3, 5), (3, 1), (7, 0)]
@@ -32,17 +32,17 @@ def test_the_end_of_an_instant_comes_when_nothing_else_is_due_at_it_in_the_order
 
     def start():
         seen.append("start")
-        clock.at_end(Phase.SOLVE, lambda: seen.append("solve"))
+        clock.solve_at_end(lambda: seen.append("solve"))
         if len(seen) == 2:
             clock.after(0, Phase.ENDED, 7, ended)
 
-    def ended(number):
-        seen.append(f"ended {number}")
-        clock.at_end(Phase.START, start)
-        clock.at_end(Phase.START, start)  # once is enough
+    def ended(due):
+        seen.append(f"ended {due.what}")
+        clock.start_at_end(start)
+        clock.start_at_end(start)  # once is enough
 
     clock.after(5, Phase.ENDED, 3, ended)
-    clock.after(6, Phase.ENDED, 4, lambda number: seen.append("next instant"))
+    clock.after(6, Phase.ENDED, 4, lambda due: seen.append("next instant"))
     clock.run()
 
     assert seen == ["ended 3", "start", "ended 7", "start", "solve", "next instant"]
@@ -63,7 +63,7 @@ def test_a_delay_is_an_int_of_0_or_more(clock, delay):
 
 
 def test_an_error_in_a_callback_comes_out_of_the_run(clock):
-    clock.after(1, Phase.ENDED, 0, lambda number: 1 // number)
+    clock.after(1, Phase.ENDED, 0, lambda due: 1 // due.what)
     with pytest.raises(ZeroDivisionError):
         clock.run()
 

@@ -1,5 +1,3 @@
-from functools import partial
-
 import pytest
 
 from simgpu.simulation.clock import Clock, Phase
@@ -16,10 +14,10 @@ def ends(capacities, *flows, pipes=(), limits=(), changes=()):
     fluid = Fluid(clock, capacities, is_fatpipe, lambda number: ended.update({number: clock.now_ps}))
     limit = dict(enumerate(limits))
     for number, (start_ps, amount, channels) in enumerate(flows):
-        begin = partial(fluid.begin, amount=amount, channels=channels, limit_per_s=limit.get(number, 0))
-        clock.after(start_ps, Phase.LATENCY_OVER, number, begin)
+        given = number, amount, fluid.way(channels), limit.get(number, 0)
+        clock.after(start_ps, Phase.LATENCY_OVER + number, given, lambda due: fluid.begin(*due.what))
     for change_ps, channel, per_s in changes:
-        clock.after(change_ps, Phase.CAPACITY, channel, partial(fluid.change_capacity, per_s=per_s))
+        clock.after(change_ps, Phase.CAPACITY + channel, (channel, per_s), lambda due: fluid.change_capacity(*due.what))
     clock.run()
     return [ended[number] for number in range(len(flows))]
 
@@ -105,10 +103,10 @@ def test_the_end_of_one_flow_can_start_the_next():
     def next_flow(number):
         ended.append(clock.now_ps)
         if number < 2:
-            fluid.begin(number + 1, 1, (0,))
+            fluid.begin(number + 1, 1, fluid.way([0]))
 
     fluid = Fluid(clock, [1], [False], next_flow)
-    fluid.begin(0, 1, (0,))
+    fluid.begin(0, 1, fluid.way([0]))
     clock.run()
 
     assert ended == [S, 2 * S, 3 * S]
@@ -118,7 +116,7 @@ def test_flows_that_end_together_are_told_in_the_order_of_their_numbers():
     clock, told = Clock(), []
     fluid = Fluid(clock, [1], [False], told.append)
     for number in (3, 1, 2):
-        fluid.begin(number, 1, (0,))
+        fluid.begin(number, 1, fluid.way([0]))
     clock.run()
 
     assert told == [1, 2, 3]
