@@ -3,6 +3,7 @@
 from simgpu.graph.builder import GraphBuilder, Tensor
 from simgpu.graph.graph import BACK_EDGE_SOURCE, Graph, GraphData, Operation
 from simgpu.graph.initializers import Constant, Data, Initializer, Normal, Uniform
+from simgpu.graph.rows import MadeOnDemand, Rows
 from simgpu.graph.tensors import INTEGER_DTYPES, ITEM_BYTES, TensorSpec
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "GraphBuilder",
     "GraphData",
     "Initializer",
+    "MadeOnDemand",
     "Normal",
     "Operation",
+    "Rows",
     "Tensor",
     "TensorSpec",
     "Uniform",

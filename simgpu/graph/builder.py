@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from simgpu.errors import GraphError
 from simgpu.graph.graph import Graph, GraphData
 from simgpu.graph.order import find_cycle
+from simgpu.graph.rows import Rows
 from simgpu.graph.tensors import TensorSpec
 from simgpu.naming import DeviceSpec, merge_scopes
 
 NO_ATTRIBUTES: Mapping[str, Any] = {}
+_LATER = -1  # in the place of what a reference means that may be added later
 
 
 class Tensor(NamedTuple):
@@ -24,23 +30,29 @@ class Tensor(NamedTuple):
     spec: TensorSpec
 
 
-@dataclass(slots=True)
-class _Node:
-    name: str
-    type: str
-    inputs: tuple[Tensor | str, ...]
-    control_inputs: tuple[str, ...]
-    specs: tuple[TensorSpec, ...]
-    attributes: Mapping[str, Any]
-    device: str
-    colocation: tuple[str, ...]
+def _no_operations() -> GraphData:
+    return GraphData(
+        names=[],
+        types=[],
+        attributes=[],
+        devices=[],
+        colocations=[],
+        inputs=Rows(),
+        control_inputs=Rows(),
+        first_tensor=array("i", [0]),
+        specs=[],
+        producers=array("i"),
+    )
 
 
 @dataclass(slots=True)
 class GraphBuilder:
     """Collects operations and makes a `Graph` of them."""
 
-    _nodes: dict[str, _Node] = field(default_factory=dict)
+    _data: GraphData = field(default_factory=_no_operations)  # references that mean nothing yet are _LATER
+    _index: dict[str, int] = field(default_factory=dict)
+    _open_inputs: dict[int, tuple[Tensor | str, ...]] = field(default_factory=dict)  # of operations that have such
+    _open_control_inputs: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _scopes: list[str | None] = field(default_factory=list)
     _fetches: list[tuple[str, Tensor | str]] = field(default_factory=list)
     _names_tried: dict[str, int] = field(default_factory=dict)
@@ -70,16 +82,10 @@ class GraphBuilder:
         if attributes.__class__ is not dict and not isinstance(attributes, Mapping):
             raise GraphError(f"operation {name!r}: attributes is {attributes!r:.60}; give a mapping")
         partners, specs = _listed("colocate_with", colocate_with, name), _listed("outputs", outputs, name)
-        self._nodes[name] = _Node(
-            name=name,
-            type=type,
-            inputs=_listed("inputs", inputs, name),
-            control_inputs=_listed("control_inputs", control_inputs, name),
-            specs=specs,
-            attributes=attributes,
-            device=self._requested(device, partners),
-            colocation=tuple(dict.fromkeys(partners)),
-        )
+        inputs, control_inputs = _listed("inputs", inputs, name), _listed("control_inputs", control_inputs, name)
+        requested = self._requested(device, partners)
+        self._connect(inputs, tuple(dict.fromkeys(control_inputs)))
+        self._append(name, type, attributes, requested, tuple(dict.fromkeys(partners)), specs)
         return tuple(Tensor(name, slot, spec) for slot, spec in enumerate(specs))
 
     @contextmanager
@@ -103,31 +109,59 @@ class GraphBuilder:
 
     def build(self) -> Graph:
         """Make the graph. Raises GraphError for an unknown input, a slot that is not there, or a cycle."""
-        nodes = list(self._nodes.values())
-        numbers = _Numbers(nodes)
-        graph = Graph(
-            GraphData(
-                names=[node.name for node in nodes],
-                types=[node.type for node in nodes],
-                attributes=[node.attributes for node in nodes],
-                devices=[node.device for node in nodes],
-                colocations=[node.colocation for node in nodes],
-                inputs=[numbers.inputs(node) for node in nodes],
-                control_inputs=[numbers.control_inputs(node) for node in nodes],
-                first_tensor=numbers.first_tensor,
-                specs=[spec for node in nodes for spec in node.specs],
-                producers=numbers.producers,
-                fetches=tuple(numbers.tensor(reference, "a fetch") for _, reference in self._fetches),
-                fetch_names=tuple(name for name, _ in self._fetches),
-            )
-        )
+        data = GraphData(**{it.name: copy(getattr(self._data, it.name)) for it in fields(GraphData)})
+        meanings = _Meanings(data, self._index)
+        meanings.find(self._open_inputs, self._open_control_inputs)
+        fetches = tuple(meanings.tensor(reference, "a fetch") for _, reference in self._fetches)
+        graph = Graph(replace(data, fetches=fetches, fetch_names=tuple(name for name, _ in self._fetches)))
         _refuse_cycles(graph)
         return graph
+
+    def _connect(self, inputs: tuple[Tensor | str, ...], control_inputs: tuple[str, ...]) -> None:
+        """Note what the next operation reads and waits for."""
+        number, data = len(self._index), self._data
+        tensors = [self._tensor_now(reference) for reference in inputs]
+        befores = [self._index.get(name, _LATER) for name in control_inputs]
+        if _LATER in tensors:
+            self._open_inputs[number] = inputs
+        if _LATER in befores:
+            self._open_control_inputs[number] = control_inputs
+        data.inputs.append(tensors)
+        data.control_inputs.append(befores)
+
+    def _append(
+        self,
+        name: str,
+        type: str,
+        attributes: Mapping[str, Any],
+        device: str,
+        colocation: tuple[str, ...],
+        specs: tuple[TensorSpec, ...],
+    ) -> None:
+        data = self._data
+        data.producers.extend([len(self._index)] * len(specs))
+        self._index[name] = len(self._index)
+        data.names.append(name)
+        data.types.append(type)
+        data.attributes.append(attributes)
+        data.devices.append(device)
+        data.colocations.append(colocation)
+        data.specs.extend(specs)
+        data.first_tensor.append(len(data.specs))
+
+    def _tensor_now(self, reference: Tensor | str) -> int:
+        """Return the tensor that a reference means whatever is added later."""
+        name, slot = (reference, 0) if isinstance(reference, str) else reference[:2]
+        number = self._index.get(name)
+        if number is None:
+            return _LATER
+        first, end = self._data.first_tensor[number], self._data.first_tensor[number + 1]
+        return first + slot if first + slot < end else _LATER
 
     def _check_name(self, name: str, type: str) -> None:
         if not isinstance(name, str) or not name or not name.isprintable():
             raise GraphError(f"an operation of type {type} is called {name!r}; a name is printable text and not empty")
-        if name in self._nodes:
+        if name in self._index:
             raise GraphError(f"operation {name!r} ({type}) is there already; every operation needs a name of its own")
 
     def _unused_name(self, type: str) -> str:
@@ -135,55 +169,70 @@ class GraphBuilder:
             count = self._names_tried.get(type, 0)
             self._names_tried[type] = count + 1
             name = f"{type}_{count}" if count else type
-            if name not in self._nodes:
+            if name not in self._index:
                 return name
 
     def _requested(self, device: str, colocate_with: Sequence[str]) -> str:
         if not self._scopes:
-            return str(merge_scopes([device])) if device else ""
-        partners = (self._nodes[name].device for name in colocate_with if name in self._nodes)
+            return _merged(device) if device else ""
+        partners = (self._data.devices[self._index[name]] for name in colocate_with if name in self._index)
         of_partner = next(filter(None, partners), "")
-        return of_partner if of_partner and not device else str(merge_scopes([*self._scopes, device]))
+        return of_partner if of_partner and not device else _merged(*self._scopes, device)
 
 
-class _Numbers:
-    """Numbers operations and tensors, and finds those that references mean."""
+def _merged(*scopes: str | None) -> str:
+    """Return the request that scopes make: one text for all operations that ask for the same."""
+    return _merged_once(scopes) if all(isinstance(it, str | None) for it in scopes) else str(merge_scopes(scopes))
 
-    def __init__(self, nodes: Sequence[_Node]) -> None:
-        self._nodes = nodes
-        self._index = {node.name: position for position, node in enumerate(nodes)}
-        self.first_tensor = [0]
-        self.producers: list[int] = []
-        for position, node in enumerate(nodes):
-            self.producers += [position] * len(node.specs)
-            self.first_tensor.append(len(self.producers))
-            self._refuse_names_of_outputs(node)
 
-    def inputs(self, node: _Node) -> tuple[int, ...]:
-        return tuple(self.tensor(reference, f"operation {node.name!r}") for reference in node.inputs)
+@lru_cache(maxsize=8192)
+def _merged_once(scopes: tuple[str | None, ...]) -> str:
+    return sys.intern(str(merge_scopes(scopes)))
 
-    def control_inputs(self, node: _Node) -> tuple[int, ...]:
-        for name in node.control_inputs:
-            if name not in self._index:
-                raise GraphError(f"operation {node.name!r} waits for {name!r}, but the graph has no such operation")
-        return tuple(self._index[name] for name in dict.fromkeys(node.control_inputs))
 
-    def _refuse_names_of_outputs(self, node: _Node) -> None:
-        for slot in range(1, len(node.specs)):
-            if f"{node.name}:{slot}" in self._index:
-                raise GraphError(
-                    f"operation '{node.name}:{slot}' is called as output {slot} of {node.name!r}; give it another name"
-                )
+class _Meanings:
+    """Finds what references mean in a graph that is complete."""
+
+    def __init__(self, data: GraphData, index: Mapping[str, int]) -> None:
+        self._data = data
+        self._index = index
+
+    def find(
+        self, inputs: Mapping[int, tuple[Tensor | str, ...]], control_inputs: Mapping[int, tuple[str, ...]]
+    ) -> None:
+        """Fill in what some operations read and wait for. Raises GraphError for what is not there."""
+        self._refuse_names_of_outputs()
+        names = self._data.names
+        for number, references in inputs.items():
+            self._data.inputs.fill(number, [self.tensor(it, f"operation {names[number]!r}") for it in references])
+        for number, befores in control_inputs.items():
+            self._data.control_inputs.fill(number, [self._operation(it, names[number]) for it in befores])
 
     def tensor(self, reference: Tensor | str, reader: str) -> int:
         name, slot = _split_reference(reference, self._index)
         if name not in self._index:
             raise GraphError(f"{reader} reads {name!r}, but the graph has no such operation")
-        position = self._index[name]
-        count = len(self._nodes[position].specs)
-        if slot >= count:
-            raise GraphError(f"{reader} reads output {slot} of {name!r}, which has {count} outputs (numbered from 0)")
-        return self.first_tensor[position] + slot
+        first, end = self._data.first_tensor[self._index[name]], self._data.first_tensor[self._index[name] + 1]
+        if slot >= end - first:
+            raise GraphError(
+                f"{reader} reads output {slot} of {name!r}, which has {end - first} outputs (numbered from 0)"
+            )
+        return first + slot
+
+    def _operation(self, name: str, reader: str) -> int:
+        if name not in self._index:
+            raise GraphError(f"operation {reader!r} waits for {name!r}, but the graph has no such operation")
+        return self._index[name]
+
+    def _refuse_names_of_outputs(self) -> None:
+        for tensor, producer in enumerate(self._data.producers):
+            slot = tensor - self._data.first_tensor[producer]
+            name = f"{self._data.names[producer]}:{slot}" if slot else ""
+            if name in self._index:
+                raise GraphError(
+                    f"operation '{name}' is called as output {slot} of {self._data.names[producer]!r}; give it another "
+                    "name"
+                )
 
 
 _LISTS: Mapping[str, tuple[tuple[type, ...], str]] = {

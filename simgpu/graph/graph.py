@@ -5,6 +5,7 @@ A graph says what is computed and which devices were requested. It knows nothing
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any
 
 from simgpu.errors import GraphError, check_type
 from simgpu.graph.order import topological_order
+from simgpu.graph.rows import Rows
 from simgpu.graph.tensors import TensorSpec
 
 BACK_EDGE_SOURCE = "NextIteration"
@@ -30,11 +32,11 @@ class GraphData:
     attributes: list[Mapping[str, Any]]
     devices: list[str]
     colocations: list[tuple[str, ...]]
-    inputs: list[tuple[int, ...]]
-    control_inputs: list[tuple[int, ...]]
-    first_tensor: list[int]
+    inputs: Rows
+    control_inputs: Rows
+    first_tensor: array[int]
     specs: list[TensorSpec]
-    producers: list[int]
+    producers: array[int]
     fetches: tuple[int, ...] = ()
     fetch_names: tuple[str, ...] = ()
 
@@ -164,7 +166,17 @@ class Graph:
     @cached_property
     def order(self) -> list[int]:
         """Operations in topological order, the lowest number first among those that are ready."""
+        if self._is_in_order():
+            return list(range(len(self)))
         return topological_order([self.predecessors(index) for index in range(len(self))])
+
+    def _is_in_order(self) -> bool:
+        """Tell whether every operation comes after those that it needs, as it does in most graphs."""
+        data = self.data
+        return all(
+            max(tensors, default=-1) < data.first_tensor[index] and max(befores, default=-1) < index
+            for index, (tensors, befores) in enumerate(zip(data.inputs, data.control_inputs, strict=True))
+        )
 
     @cached_property
     def _index_by_name(self) -> dict[str, int]:

@@ -68,7 +68,7 @@ def _places(history: History, placement: Placement, spans: TaskSpans) -> Iterato
 def _streams(placement: Placement, spans: TaskSpans, computes: Ints) -> Ints:
     """Return the stream of each computation: on a GPU that of its operation, on CPUs 0."""
     attributes = placement.graph.data.attributes
-    operations = [spans.program.tasks[task].subject for task in spans.task[computes].tolist()]
+    operations = [spans.program.tasks.subject[task] for task in spans.task[computes].tolist()]
     on_gpu = [placement.machine.devices[placement.devices[it]].kind == "GPU" for it in operations]
     given = [attributes[it].get("stream", 0) if gpu else 0 for it, gpu in zip(operations, on_gpu, strict=True)]
     return np.array(given, np.int64)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from simgpu.machine import Machine
 from simgpu.metrics.columns import NONE, Columns, Ints, column
 from simgpu.metrics.latest import Edges
 from simgpu.placement import Placement
-from simgpu.program import Program, launching_gpu, lower
+from simgpu.program import Program, launching_gpus, lower
 from simgpu.trace import Trace
 
 
@@ -38,7 +37,7 @@ class TaskSpans:
         launcher or not, likewise.
         """
         before, after = _pairs(self.program)
-        gpu = _launching_gpus(self.program)
+        gpu = launching_gpus(self.program)
         are_launched = (self.launch[before] != NONE) & (self.launch[after] != NONE)
         start_ps, end_ps = columns.start_ps[self.launch[after]], columns.end_ps[self.work[before]]
         was_ahead = are_launched & (self.work[before] != NONE) & (start_ps < end_ps)
@@ -89,14 +88,14 @@ def finished_tasks(trace: Trace) -> Ints:
 
 def _launched(program: Program, columns: Columns, launches: Ints, task: Ints) -> Iterator[tuple[int, int]]:
     """Yield each launch with its task: one of its name and GPU that has not started before the launch ended."""
-    names, gpus = [device.name for device in program.placement.machine.devices], _launching_gpus(program).tolist()
+    names, gpus = [device.name for device in program.placement.machine.devices], launching_gpus(program).tolist()
     works = np.flatnonzero(task != NONE)
     works = works[np.argsort(columns.start_ps[works], kind="stable")]
     starts = dict(zip(task[works].tolist(), columns.start_ps[works].tolist(), strict=True))
     others = (number for number in range(len(program.tasks)) if number not in starts)
     waiting: dict[tuple[str, str], deque[int]] = {}
     for number in (*starts, *others):  # what has not finished may have been launched
-        waiting.setdefault((program.tasks[number].name, names[gpus[number]]), deque()).append(number)
+        waiting.setdefault((program.tasks.name(number), names[gpus[number]]), deque()).append(number)
     for span in launches[np.argsort(columns.start_ps[launches], kind="stable")].tolist():
         key = columns.names[columns.name[span]], columns.resources[columns.resource[span]]
         candidates = waiting.get(key, deque())
@@ -106,16 +105,9 @@ def _launched(program: Program, columns: Columns, launches: Ints, task: Ints) ->
             yield span, candidates.popleft()
 
 
-def _launching_gpus(program: Program) -> Ints:
-    """Return the GPU for which each task is launched, if it is; NONE for none."""
-    machine = program.placement.machine
-    gpus = (launching_gpu(task, machine) for task in program.tasks)
-    return np.array([NONE if gpu is None else gpu for gpu in gpus], np.int64)
-
-
 def _pairs(program: Program) -> tuple[Ints, Ints]:
-    counts = np.fromiter(map(len, program.followers), np.int64, len(program.followers))
-    return np.repeat(np.arange(len(counts)), counts), np.fromiter(chain.from_iterable(program.followers), np.int64)
+    followers = program.followers
+    return np.repeat(np.arange(len(followers)), np.diff(followers.starts)), np.array(followers.values, np.int64)
 
 
 def _edges(before: Ints, after: Ints) -> Edges:

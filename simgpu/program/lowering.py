@@ -1,143 +1,225 @@
-"""From a placement to a program: which tensors must move, who waits for whom, who reads what."""
+"""From a placement to a program: which tensors must move, who waits for whom, who reads what.
+
+All operations at once, as arrays. Tensors in memories are numbered in the order in which operations, one after the
+other, name them: each input where it was made and where it is read, then the outputs.
+"""
 
 from __future__ import annotations
 
+from array import array
+
+import numpy as np
+from numpy.typing import NDArray
+
 from simgpu.errors import GraphError
-from simgpu.graph import BACK_EDGE_SOURCE, Operation
+from simgpu.graph import BACK_EDGE_SOURCE, Graph, Operation, Rows
 from simgpu.placement import Placement
-from simgpu.program.program import CALLER, Buffer, Program, Task, TaskKind
+from simgpu.program.program import CALLER, KINDS, Buffers, Program, Tasks
+
+Ints = NDArray[np.int64]
+_COMPUTE, _FEED, _TRANSFER, _FETCH = range(len(KINDS))
+_NONE = -1
+
+Pairs = tuple[Ints, Ints]
+"""Rows and values: entry for entry, that a row has a value."""
 
 
 def lower(placement: Placement) -> Program:
     """Make the program of a placed graph. Raises GraphError if the graph has a loop, which no engine runs."""
-    lowering = _Lowering(placement)
-    for operation in placement.graph:
-        lowering.add(operation)
-    return lowering.program()
+    _refuse_what_cannot_run(placement.graph)
+    return _Lowering(placement).program()
+
+
+def _refuse_what_cannot_run(graph: Graph) -> None:
+    for index, type in enumerate(graph.data.types):
+        if type in (BACK_EDGE_SOURCE, "Variable", "Input"):
+            _check(graph.operation(index))
+
+
+def _check(operation: Operation) -> None:
+    if operation.type == BACK_EDGE_SOURCE:
+        raise GraphError(f"operation {operation.name!r} closes a loop; loops can be placed, but not run")
+    if operation.type == "Variable" and operation.control_inputs:
+        raise GraphError(
+            f"variable {operation.name!r} has control inputs; variables are there before the first operation "
+            "runs, so let the operations that read it wait instead"
+        )
+    if operation.type == "Input" and len(operation.outputs) != 1:
+        raise GraphError(f"input {operation.name!r} has {len(operation.outputs)} outputs; an Input has exactly one")
+
+
+class _Reads:
+    """What operations that compute read, in order: for each read who, which tensor, and in whose memory."""
+
+    def __init__(self, placement: Placement, is_computed: NDArray[np.bool_], host_of: Ints, on_host: bytearray) -> None:
+        inputs = placement.graph.data.inputs
+        self.operation = np.repeat(np.arange(len(inputs)), np.diff(inputs.starts))
+        device = np.array(placement.devices, np.int64)[self.operation]
+        device = np.where(on_host, host_of[device], device)
+        is_meant = is_computed[self.operation]
+        self.operation, self.device = self.operation[is_meant], device[is_meant]
+        self.tensor = np.array(inputs.values, np.int64)[is_meant]
 
 
 class _Lowering:
+    """Operations, their reads, their outputs and the transfers, each with one entry in the arrays that are its own."""
+
     def __init__(self, placement: Placement) -> None:
-        self.placement = placement
-        self.graph = placement.graph
-        self.tasks: list[Task] = []
-        self.buffers: list[Buffer] = []
-        self.residents: list[int] = []
-        self.buffer_at: dict[tuple[int, int], int] = {}  # (tensor, device) -> buffer
-        self.writer: dict[int, int] = {}  # buffer -> task
-        self.task_of: dict[int, int] = {}  # operation -> its compute or feed task
-        self.fetched: dict[int, int] = {}  # tensor -> fetch task
-        self.inputs: list[tuple[int, ...]] = []  # operation -> devices in whose memory it reads
-        self.homes: list[int] = []  # tensor -> device in whose memory it is made
-        for index in range(len(self.graph)):
-            reads, writes = placement.memory_devices(index)
-            self.inputs.append(reads)
-            self.homes += writes
+        self.placement, self.graph = placement, placement.graph
+        data, machine = self.graph.data, placement.machine
+        host_of = np.array([machine.host_device(device) for device in range(len(machine.devices))], np.int64)
+        reads_on_host, outputs_on_host = _on_host(placement)
+        self.has_task = np.array([type != "Variable" for type in data.types], bool)
+        self.is_computed = self.has_task & np.array([type != "Input" for type in data.types], bool)
+        self.device = np.array(placement.devices, np.int64)
+        self.producer = np.array(data.producers, np.int64)
+        self.home = np.where(outputs_on_host, host_of[self.device[self.producer]], self.device[self.producer])
+        self.reads = _Reads(placement, self.is_computed, host_of, reads_on_host)
+        self._number_buffers()
+        self._number_tasks()
 
-    def add(self, operation: Operation) -> None:
-        if operation.type == BACK_EDGE_SOURCE:
-            raise GraphError(f"operation {operation.name!r} closes a loop; loops can be placed, but not run")
-        if operation.type == "Variable":
-            if operation.control_inputs:
-                raise GraphError(
-                    f"variable {operation.name!r} has control inputs; variables are there before the first operation "
-                    "runs, so let the operations that read it wait instead"
-                )
-            self.residents += [self._buffer(tensor, self.homes[tensor]) for tensor in operation.outputs]
-        elif operation.type == "Input":
-            self._move_in(operation)
-        else:
-            self._compute(operation)
+    def _number_buffers(self) -> None:
+        """Give all (tensor, device) numbers, and find the reads that are the first to name a copy: each makes a transfer."""
+        reads, devices = self.reads, len(self.placement.machine.devices)
+        home_key = np.arange(len(self.home)) * devices + self.home
+        named_by_reads = np.stack([home_key[reads.tensor], reads.tensor * devices + reads.device], axis=1).ravel()
+        operations = np.concatenate([np.repeat(reads.operation, 2), self.producer])
+        in_order = np.argsort(operations, kind="stable")
+        keys, first, number = _numbered(np.concatenate([named_by_reads, home_key])[in_order])
+        buffer = np.empty(len(in_order), np.int64)
+        buffer[in_order] = number
+        count = len(named_by_reads)
+        self.read_home_buffer, self.read_buffer, self.output_buffer = (
+            buffer[:count:2],
+            buffer[1:count:2],
+            buffer[count:],
+        )
+        self.buffer_tensor, self.buffer_device = np.divmod(keys, devices)
+        named_first = in_order[first]
+        self.moving_read = named_first[(named_first < count) & (named_first % 2 == 1)] // 2
 
-    def _move_in(self, operation: Operation) -> None:
-        if len(operation.outputs) != 1:
-            raise GraphError(f"input {operation.name!r} has {len(operation.outputs)} outputs; an Input has exactly one")
-        (tensor,) = operation.outputs
-        buffer = self._buffer(tensor, self.homes[tensor])
-        self.task_of[operation.index] = self._task(
-            TaskKind.FEED, operation.name, tensor, self.homes[tensor], CALLER, writes=(buffer,)
-        )
-
-    def _compute(self, operation: Operation) -> None:
-        reads = tuple(
-            self._copy_of(tensor, device)
-            for tensor, device in zip(operation.inputs, self.inputs[operation.index], strict=True)
-        )
-        writes = tuple(self._buffer(tensor, self.homes[tensor]) for tensor in operation.outputs)
-        self.task_of[operation.index] = self._task(
-            TaskKind.COMPUTE,
-            operation.name,
-            operation.index,
-            self.placement.devices[operation.index],
-            CALLER,
-            reads=reads,
-            writes=writes,
-        )
+    def _number_tasks(self) -> None:
+        """Give numbers to an operation's transfers, then its own task, then those of the next one, and the fetches last."""
+        operation = self.reads.operation[self.moving_read]
+        moves = np.bincount(operation, minlength=len(self.graph)).cumsum()
+        own = self.has_task.cumsum()
+        self.own_task = np.where(self.has_task, moves + own - 1, _NONE)
+        self.transfer_task = np.arange(len(operation)) + (own - self.has_task)[operation]
+        self.fetched = np.array(list(dict.fromkeys(self.graph.fetches)), np.int64)
+        unfetched = len(operation) + int(np.count_nonzero(self.has_task))
+        self.count = unfetched + len(self.fetched)
+        self.fetch_task = np.arange(unfetched, self.count)
 
     def program(self) -> Program:
-        """Add the fetches, then who waits for whom: known only now, since an operation may come before its inputs."""
-        fetch_tasks = tuple(self._fetch(tensor) for tensor in self.graph.fetches)
-        tasks = [self._with_dependencies(task) for task in self.tasks]
-        followers: list[list[int]] = [[] for _ in tasks]
-        reader_counts = [0] * len(self.buffers)
-        for index, task in enumerate(tasks):
-            for other in task.waits_for:
-                followers[other].append(index)
-            for buffer in set(task.reads):
-                reader_counts[buffer] += 1
+        """Make the program of all that has a number now."""
+        reads, writes = self._task_reads(), self._task_writes()
+        waits = self._waits(reads, writes)
+        fetch_task_of = dict(zip(self.fetched.tolist(), self.fetch_task.tolist(), strict=True))
         return Program(
-            self.placement, tasks, followers, self.buffers, reader_counts, tuple(self.residents), fetch_tasks
+            placement=self.placement,
+            tasks=self._tasks(reads, writes, waits),
+            followers=_rows(*waits[::-1], self.count),
+            buffers=self._buffers(),
+            reader_counts=np.bincount(_distinct(*reads)[1], minlength=len(self.buffer_tensor)).tolist(),
+            residents=tuple(self.output_buffer[~self.has_task[self.producer]].tolist()),
+            fetch_tasks=tuple(fetch_task_of[tensor] for tensor in self.graph.fetches),
         )
 
-    def _with_dependencies(self, task: Task) -> Task:
-        waits = [self.writer[buffer] for buffer in task.reads if buffer in self.writer]
-        if task.kind in (TaskKind.COMPUTE, TaskKind.FEED):
-            is_feed = task.kind is TaskKind.FEED
-            operation = self.graph.producer(task.subject) if is_feed else task.subject
-            controls = self.graph.data.control_inputs[operation]
-            waits += [self.task_of[control] for control in controls if control in self.task_of]
-        return Task(
-            task.kind, task.name, task.subject, task.device, task.source, task.reads, task.writes,
-            tuple(dict.fromkeys(waits)),
-        )  # fmt: skip
+    def _tasks(self, reads: Pairs, writes: Pairs, waits: Pairs) -> Tasks:
+        moving, none = self.moving_read, np.full(len(self.fetched), CALLER)
+        tensor, to = self.reads.tensor[moving], self.reads.device[moving]
+        operation = np.flatnonzero(self.has_task)
+        subject, device, is_fed = operation.copy(), self.device[operation], ~self.is_computed[operation]
+        subject[is_fed] = np.array(self.graph.data.first_tensor, np.int64)[operation[is_fed]]
+        device[is_fed] = self.home[subject[is_fed]]
+        kind = np.where(is_fed, _FEED, _COMPUTE)
+        in_order = np.argsort(np.concatenate([self.own_task[operation], self.transfer_task, self.fetch_task]))
 
-    def _buffer(self, tensor: int, device: int) -> int:
-        key = (tensor, device)
-        if key not in self.buffer_at:
-            self.buffer_at[key] = len(self.buffers)
-            size = self.graph.tensor_spec(tensor).nbytes
-            self.buffers.append(Buffer(tensor, device, size, self.graph.tensor_name(tensor)))
-        return self.buffer_at[key]
+        def column(type: str, *parts: Ints) -> array[int]:
+            return _column(type, np.concatenate(parts)[in_order])
 
-    def _copy_of(self, tensor: int, device: int) -> int:
-        home = self.homes[tensor]
-        if device == home or (tensor, device) in self.buffer_at:
-            return self._buffer(tensor, device)
-        source, target = self._buffer(tensor, home), self._buffer(tensor, device)
-        self._task(
-            TaskKind.TRANSFER, self.graph.tensor_name(tensor), tensor, device, home, reads=(source,), writes=(target,)
+        return Tasks(
+            graph=self.graph,
+            kind=column("b", kind, np.full(len(moving), _TRANSFER), np.full(len(none), _FETCH)),
+            subject=column("i", subject, tensor, self.fetched),
+            device=column("i", device, to, none),
+            source=column("i", np.full(len(operation), CALLER), self.home[tensor], self.home[self.fetched]),
+            reads=_rows(*reads, self.count),
+            writes=_rows(*writes, self.count),
+            waits_for=_rows(*waits, self.count),
         )
-        return target
 
-    def _fetch(self, tensor: int) -> int:
-        if tensor not in self.fetched:
-            source = self._buffer(tensor, self.homes[tensor])
-            name = self.graph.tensor_name(tensor)
-            self.fetched[tensor] = self._task(TaskKind.FETCH, name, tensor, CALLER, self.homes[tensor], reads=(source,))
-        return self.fetched[tensor]
+    def _buffers(self) -> Buffers:
+        sizes = np.array([spec.nbytes for spec in self.graph.data.specs], np.int64)
+        return Buffers(
+            graph=self.graph,
+            tensor=_column("i", self.buffer_tensor),
+            device=_column("i", self.buffer_device),
+            size_bytes=_column("q", sizes[self.buffer_tensor]),
+        )
 
-    def _task(
-        self,
-        kind: TaskKind,
-        name: str,
-        subject: int,
-        device: int,
-        source: int,
-        *,
-        reads: tuple[int, ...] = (),
-        writes: tuple[int, ...] = (),
-    ) -> int:
-        task = len(self.tasks)
-        self.tasks.append(Task(kind, name, subject, device, source, reads, writes, ()))
-        self.writer.update(dict.fromkeys(writes, task))
-        return task
+    def _task_reads(self) -> Pairs:
+        """Return who reads which buffer, as tasks and buffers."""
+        return (
+            np.concatenate([self.own_task[self.reads.operation], self.transfer_task, self.fetch_task]),
+            np.concatenate(
+                [self.read_buffer, self.read_home_buffer[self.moving_read], self.output_buffer[self.fetched]]
+            ),
+        )
+
+    def _task_writes(self) -> Pairs:
+        is_written = self.has_task[self.producer]
+        return (
+            np.concatenate([self.own_task[self.producer[is_written]], self.transfer_task]),
+            np.concatenate([self.output_buffer[is_written], self.read_buffer[self.moving_read]]),
+        )
+
+    def _waits(self, reads: Pairs, writes: Pairs) -> Pairs:
+        """Return who waits for whom, each once: for those that write what a task reads, then for its control inputs."""
+        writer = np.full(len(self.buffer_tensor), _NONE)
+        writer[writes[1]] = writes[0]
+        controls = self.graph.data.control_inputs
+        controlled = np.repeat(np.arange(len(controls)), np.diff(controls.starts))
+        after = np.concatenate([reads[0], self.own_task[controlled]])
+        before = np.concatenate([writer[reads[1]], self.own_task[np.array(controls.values, np.int64)]])
+        is_there = before != _NONE
+        after, before = _distinct(after[is_there], before[is_there])
+        in_order = np.argsort(after, kind="stable")
+        return after[in_order], before[in_order]
+
+
+def _on_host(placement: Placement) -> tuple[bytearray, bytearray]:
+    """Tell for each input of operations, and for each output, whether a kernel has it in the memory of the host."""
+    inputs, outputs = bytearray(), bytearray()
+    for index in range(len(placement.graph)):
+        kernel = placement.kernel(index)
+        inputs += bytes(kernel.host_inputs)
+        outputs += bytes(kernel.host_outputs)
+    return inputs, outputs
+
+
+def _numbered(keys: Ints) -> tuple[Ints, Ints, Ints]:
+    """Give numbers to keys as they come first; return keys by number, where each is first, and all numbers."""
+    distinct, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    in_order = np.argsort(first)
+    number = np.empty(len(distinct), np.int64)
+    number[in_order] = np.arange(len(distinct))
+    return distinct[in_order], first[in_order], number[place]
+
+
+def _distinct(rows: Ints, values: Ints) -> Pairs:
+    """Return pairs without those that were there before."""
+    keys = rows * (values.max(initial=0) + 1) + values
+    first = np.sort(np.unique(keys, return_index=True)[1])
+    return rows[first], values[first]
+
+
+def _rows(rows: Ints, values: Ints, count: int) -> Rows:
+    """Return the values of each row, in the order in which they are given."""
+    starts = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=count), out=starts[1:])
+    return Rows(_column("i", starts), _column("i", values[np.argsort(rows, kind="stable")]))
+
+
+def _column(type: str, values: Ints) -> array[int]:
+    return array(type, values.astype(type).tobytes())

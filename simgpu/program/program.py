@@ -9,11 +9,15 @@ granted before the first task, in the order of the graph, and held to the end.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from simgpu.machine import Machine
+import numpy as np
+from numpy.typing import NDArray
+
+from simgpu.graph import Graph, MadeOnDemand, Rows
 from simgpu.placement import Placement
 
 CALLER = -1
@@ -27,6 +31,10 @@ class TaskKind(Enum):
     FEED = "feed"
     TRANSFER = "transfer"
     FETCH = "fetch"
+
+
+KINDS = tuple(TaskKind)
+"""Kinds by their numbers in the columns of a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +65,89 @@ class Buffer:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tasks(MadeOnDemand[Task]):
+    """The tasks of a program, as columns: `tasks.device[t]` is `tasks[t].device`. `kind` has places in `KINDS`."""
+
+    graph: Graph
+    kind: array[int]
+    subject: array[int]
+    device: array[int]
+    source: array[int]
+    reads: Rows
+    writes: Rows
+    waits_for: Rows
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def name(self, task: int) -> str:
+        """Return the name of the operation computed, or of the tensor moved."""
+        if KINDS[self.kind[task]] is TaskKind.COMPUTE:
+            return self.graph.data.names[self.subject[task]]
+        return self.graph.tensor_name(self.subject[task])
+
+    def are(self, kind: TaskKind) -> NDArray[np.bool_]:
+        """Tell for each task whether it is of a kind."""
+        found: NDArray[np.bool_] = np.asarray(self.kind) == KINDS.index(kind)
+        return found
+
+    def _made(self, place: int) -> Task:
+        return Task(
+            KINDS[self.kind[place]],
+            self.name(place),
+            self.subject[place],
+            self.device[place],
+            self.source[place],
+            self.reads[place],
+            self.writes[place],
+            self.waits_for[place],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Buffers(MadeOnDemand[Buffer]):
+    """The buffers of a program, as columns: `buffers.device[b]` is `buffers[b].device`."""
+
+    graph: Graph
+    tensor: array[int]
+    device: array[int]
+    size_bytes: array[int]
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+    def owner(self, buffer: int) -> str:
+        """Return the name of the tensor."""
+        return self.graph.tensor_name(self.tensor[buffer])
+
+    def _made(self, place: int) -> Buffer:
+        return Buffer(self.tensor[place], self.device[place], self.size_bytes[place], self.owner(place))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """Tasks in the order of the graph's operations, each after the transfers that feed it, and their buffers.
 
     `followers[t]` are the tasks that wait for task t; `reader_counts[b]` tasks read buffer b. `residents` are the
-    buffers of variables. `fetch_tasks[i]` brings the i-th fetched tensor to the caller.
+    buffers of variables. `fetch_tasks[i]` brings the i-th fetched tensor to the caller. All is kept as columns of
+    numbers, and each task and buffer made when it is asked for.
     """
 
     placement: Placement
-    tasks: Sequence[Task]
-    followers: Sequence[Sequence[int]]
-    buffers: Sequence[Buffer]
+    tasks: Tasks
+    followers: Rows
+    buffers: Buffers
     reader_counts: Sequence[int]
     residents: tuple[int, ...]
     fetch_tasks: tuple[int, ...]
 
 
-def launching_gpu(task: Task, machine: Machine) -> int | None:
-    """Return the GPU for which a host would launch a task: where it computes or arrives, or else where it leaves."""
-    for device in (task.device, task.source):
-        if device != CALLER and machine.devices[device].kind == "GPU":
-            return device
-    return None
+def launching_gpus(program: Program) -> NDArray[np.int64]:
+    """Return the GPU for which a host would launch each task: where it computes or arrives, or else where it leaves.
+
+    -1 for none.
+    """
+    is_gpu = np.array([*(device.kind == "GPU" for device in program.placement.machine.devices), False])
+    device, source = (np.array(ends, np.int64) for ends in (program.tasks.device, program.tasks.source))
+    return np.where(is_gpu[device], device, np.where(is_gpu[source], source, -1))

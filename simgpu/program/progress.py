@@ -6,10 +6,12 @@ back memory, and writes both into the trace. It has no clock and no threads: one
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection
 
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.memory import Block, MemoryPool
+from simgpu.placement import Placement
 from simgpu.program.program import Program
 from simgpu.trace import Action, Decision, DeviceSummary, EngineName, MemoryEvent, Table, Trace
 
@@ -27,12 +29,13 @@ class Progress:
         devices = program.placement.machine.devices
         self.pools = [MemoryPool(device.name, device.memory_limit_bytes) for device in devices]
         self.blocks: list[Block | None] = [None] * len(program.buffers)
-        owners = [buffer.owner for buffer in program.buffers]
-        self._memory = [Table(MemoryEvent, None, _NO_YES, owners, None, None) for _ in devices]
+        self._buffers, self._owners = program.buffers, [*map(program.buffers.owner, range(len(program.buffers)))]
+        self._memory = [Table(MemoryEvent, None, _NO_YES, self._owners, None, None) for _ in devices]
         self._actions = Table(Action, None, _NO_YES)
         self.trace = _new_trace(program, engine, clock)
         self.trace.memory, self.trace.actions = self._memory, self._actions
-        self._waiting_for = [len(task.waits_for) for task in program.tasks]
+        self._reads, self._writes, self._followers = program.tasks.reads, program.tasks.writes, program.followers
+        self._waiting_for = [*map(len, program.tasks.waits_for)]
         self._readers = list(program.reader_counts)
         self._resident = frozenset(program.residents)
         self.unfinished = len(program.tasks)
@@ -57,11 +60,11 @@ class Progress:
         for task in done:
             self._has_finished[task] = True
             self.unfinished -= 1
-            for buffer in dict.fromkeys(self.program.tasks[task].reads):
+            for buffer in dict.fromkeys(self._reads[task]):
                 self._readers[buffer] -= 1
-            for follower in self.program.followers[task]:
+            for follower in self._followers[task]:
                 self._waiting_for[follower] -= 1
-        left = [buffer for task in sorted(done) for buffer in self.program.tasks[task].writes if self._readers[buffer]]
+        left = [buffer for task in sorted(done) for buffer in self._writes[task] if self._readers[buffer]]
         for buffer in (*self.program.residents, *left):
             self._allocate([buffer], time_ps)
         self.closes_at_ps = time_ps
@@ -71,12 +74,12 @@ class Progress:
         """Grant what a task writes: all of it, or none and OutOfDeviceMemory."""
         self.closes_at_ps = max(self.closes_at_ps, time_ps)
         self._actions.append(task, False)
-        self._allocate(self.program.tasks[task].writes, time_ps)
+        self._allocate(self._writes[task], time_ps)
 
     def try_start(self, task: int, time_ps: int) -> OutOfDeviceMemory | None:
         """Start a task if there is memory for what it writes; return what is lacking, and change nothing, if not."""
         try:
-            self._allocate(self.program.tasks[task].writes, time_ps)
+            self._allocate(self._writes[task], time_ps)
         except OutOfDeviceMemory as error:
             return error
         self._actions.append(task, False)
@@ -88,13 +91,13 @@ class Progress:
         self.unfinished -= 1
         self._has_finished[task] = True
         self._actions.append(task, True)
-        for buffer in dict.fromkeys(self.program.tasks[task].reads):
+        for buffer in dict.fromkeys(self._reads[task]):
             self._readers[buffer] -= 1
             self._release_unread(buffer, time_ps)
-        for buffer in self.program.tasks[task].writes:
+        for buffer in self._writes[task]:
             self._release_unread(buffer, time_ps)
         ready = []
-        for follower in self.program.followers[task]:
+        for follower in self._followers[task]:
             self._waiting_for[follower] -= 1
             if self._waiting_for[follower] == 0:
                 ready.append(follower)
@@ -106,8 +109,7 @@ class Progress:
 
     def hold(self, buffer: int, device: int, time_ps: int) -> Block:
         """Grant memory for what a buffer holds, on any device. Raises OutOfDeviceMemory."""
-        spec = self.program.buffers[buffer]
-        block = self.pools[device].allocate(spec.size_bytes, owner=spec.owner)
+        block = self.pools[device].allocate(self._buffers.size_bytes[buffer], owner=self._owners[buffer])
         self._note(buffer, device, block, time_ps, is_allocation=True)
         return block
 
@@ -122,25 +124,26 @@ class Progress:
             self._release(buffer, time_ps)
 
     def _allocate(self, buffers: tuple[int, ...] | list[int], time_ps: int) -> None:
+        device_of, sizes, owners = self._buffers.device, self._buffers.size_bytes, self._owners
         granted: list[tuple[int, Block]] = []
         try:
             for buffer in buffers:
-                spec = self.program.buffers[buffer]
-                granted.append((buffer, self.pools[spec.device].allocate(spec.size_bytes, owner=spec.owner)))
+                block = self.pools[device_of[buffer]].allocate(sizes[buffer], owner=owners[buffer])
+                granted.append((buffer, block))
         except OutOfDeviceMemory as error:
             for buffer, block in reversed(granted):
-                self.pools[self.program.buffers[buffer].device].release(block)
+                self.pools[device_of[buffer]].release(block)
             error.trace = self.trace
             raise
         for buffer, block in granted:
             self.blocks[buffer] = block
-            self._note(buffer, self.program.buffers[buffer].device, block, time_ps, is_allocation=True)
+            self._note(buffer, device_of[buffer], block, time_ps, is_allocation=True)
 
     def _release(self, buffer: int, time_ps: int) -> None:
         block = self.blocks[buffer]
         assert block is not None, f"buffer {buffer} is released before it is granted"
         self.blocks[buffer] = None
-        self.let_go(buffer, self.program.buffers[buffer].device, block, time_ps)
+        self.let_go(buffer, self._buffers.device[buffer], block, time_ps)
 
     def _note(self, buffer: int, device: int, block: Block, time_ps: int, *, is_allocation: bool) -> None:
         self._memory[device].append(time_ps, is_allocation, buffer, block.offset, block.size_bytes)
@@ -148,16 +151,18 @@ class Progress:
 
 def _new_trace(program: Program, engine: EngineName, clock: str) -> Trace:
     """Return an empty trace with the devices and decisions of a program."""
-    placement = program.placement
-    devices = placement.machine.devices
+    devices = program.placement.machine.devices
     return Trace(
         engine=engine,
         clock=clock,
         devices=tuple(DeviceSummary(device.name, device.kind, device.memory_limit_bytes) for device in devices),
-        decisions=tuple(
-            Decision(name, devices[device].name, reason)
-            for name, device, reason in zip(
-                placement.graph.data.names, placement.devices, placement.reasons, strict=True
-            )
-        ),
+        decisions=_decisions(program.placement),
     )
+
+
+def _decisions(placement: Placement) -> Table[Decision]:
+    devices, numbers = [device.name for device in placement.machine.devices], dict[str, int]()
+    reasons = array("i", (numbers.setdefault(reason, len(numbers)) for reason in placement.reasons))
+    names = placement.graph.data.names
+    columns = (range(len(names)), placement.devices, reasons)
+    return Table(Decision, names, devices, list(numbers), columns=columns)

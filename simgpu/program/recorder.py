@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simgpu.machine import Machine
 from simgpu.naming import short_name
-from simgpu.program.program import CALLER, Program, Task, TaskKind
+from simgpu.program.program import CALLER, KINDS, Program, TaskKind
 from simgpu.trace import NO_CAUSE, Span, SpanKind
 
 
@@ -24,8 +24,8 @@ class Recorder:
 
     def launched(self, task: int, start_ps: int, end_ps: int) -> None:
         """Write the span of the launch of a task, for which the task itself has waited."""
-        what = self._program.tasks[task]
-        device = what.device if what.device != CALLER else what.source
+        tasks = self._program.tasks
+        device = tasks.device[task] if tasks.device[task] != CALLER else tasks.source[task]
         self._write("launch", task, self._machine.devices[device].name, start_ps, end_ps)
         self._ready_ps[task], self._cause[task] = end_ps, len(self._spans) - 1
 
@@ -35,20 +35,21 @@ class Recorder:
 
     def finished(self, task: int, end_ps: int) -> None:
         """Write the span of a task."""
-        what = self._program.tasks[task]
-        if what.kind is TaskKind.COMPUTE:
-            self._write("compute", task, self._machine.devices[what.device].name, self._start_ps[task], end_ps)
+        tasks = self._program.tasks
+        device, start_ps = tasks.device[task], self._start_ps[task]
+        if KINDS[tasks.kind[task]] is TaskKind.COMPUTE:
+            self._write("compute", task, self._machine.devices[device].name, start_ps, end_ps)
         else:
-            self._write("transfer", task, path_name(self._machine, what), self._start_ps[task], end_ps)
+            self._write("transfer", task, path_name(self._machine, tasks.source[task], device), start_ps, end_ps)
 
     def _write(self, kind: SpanKind, task: int, resource: str, start_ps: int, end_ps: int) -> None:
-        what = self._program.tasks[task]
-        size = 0 if kind != "transfer" else self._program.placement.graph.tensor_spec(what.subject).nbytes
+        tasks = self._program.tasks
+        size = 0 if kind != "transfer" else tasks.graph.tensor_spec(tasks.subject[task]).nbytes
         ready_ps, cause = self._ready_ps[task], self._cause[task]
-        self._spans.append(Span(kind, what.name, resource, ready_ps, start_ps, end_ps, cause, size))
+        self._spans.append(Span(kind, tasks.name(task), resource, ready_ps, start_ps, end_ps, cause, size))
 
 
-def path_name(machine: Machine, task: Task) -> str:
+def path_name(machine: Machine, source: int, target: int) -> str:
     """Name the way of a moving task, such as `GPU:0 -> GPU:1`."""
-    ends = (task.source, task.device)
+    ends = (source, target)
     return " -> ".join("caller" if end == CALLER else short_name(machine.devices[end].name) for end in ends)

@@ -153,7 +153,7 @@ def matching(machine: Machine, pattern: str) -> list[int]:
 
 def _slowed(workload: Workload, program: Program, one: Slow, random: np.random.Generator) -> Workload:
     devices = matching(program.placement.machine, one.device)
-    meant = np.array([task.kind is TaskKind.COMPUTE and task.device in devices for task in program.tasks], bool)
+    meant = program.tasks.are(TaskKind.COMPUTE) & np.isin(program.tasks.device, devices)
     factors = one.factor * _random_factors(one, int(meant.sum()), random)
     amount = workload.amount.copy()
     amount[meant] = np.rint(amount[meant] * factors).astype(np.int64)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simgpu.program import Program, Progress, TaskKind, launching_gpu
+from simgpu.program import Program, Progress, TaskKind, launching_gpus
 from simgpu.program.recorder import path_name
 from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
 from simgpu.simulation.workload import NONE, Ints
 from simgpu.trace import NO_CAUSE, Span, Table
 
 _KINDS = ("compute", "transfer", "launch")
+_COMPUTE, _TRANSFER, _LAUNCH = range(len(_KINDS))
+_AT_A_TIME = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,13 @@ def replay(
     """
     happened, count = 0, len(progress.program.tasks)
     try:
-        for code in log.tolist():
-            task, what = divmod(code, 4)
+        for task, what, time_ps in _events(timeline, log):
             if task >= count or task in done:
                 pass
             elif what == STARTED:
-                progress.start(task, int(timeline.start_ps[task]))
+                progress.start(task, time_ps)
             elif what == FINISHED:
-                progress.finish(task, int(timeline.end_ps[task]))
+                progress.finish(task, time_ps)
             happened += 1
     finally:
         kept = log[:happened]
@@ -50,44 +52,60 @@ def replay(
         progress.trace.spans = spans_of(progress.program, timeline, kept, extras)
 
 
+def _events(timeline: Timeline, log: Ints) -> Iterator[tuple[int, int, int]]:
+    """Yield the task of each entry of a log, what happened, and when a start or end was; some at a time."""
+    for first in range(0, len(log), _AT_A_TIME):
+        tasks, what = np.divmod(log[first : first + _AT_A_TIME], 4)
+        times_ps = np.where(what == STARTED, timeline.start_ps[tasks], timeline.end_ps[tasks])
+        yield from zip(tasks.tolist(), what.tolist(), times_ps.tolist(), strict=True)
+
+
 def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[Extra] = ()) -> Table[Span]:
     """Return the spans that a log ends: those of launches and of tasks, in its order."""
-    rows = log[log % 4 != STARTED]
+    names = [*map(program.tasks.name, range(len(program.tasks))), *(it.name for it in extras)]
+    about = _about(program, extras)
+    columns = _columns(about, timeline, log[log % 4 != STARTED])
+    return Table(Span, _KINDS, names, about.resources, *(None,) * 5, columns=columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What the spans of each task say besides times. `resources` are names of devices and ways."""
+
+    kind: Ints
+    resource: Ints
+    launched_for: Ints
+    size_bytes: Ints
+    resources: list[str]
+
+
+def _columns(about: _About, timeline: Timeline, rows: Ints) -> Iterator[Ints]:
+    """Yield the columns of spans, each when the one before has been taken: together they are large."""
     tasks, is_launch = rows // 4, rows % 4 == LAUNCHED
+    yield np.where(is_launch, _LAUNCH, about.kind[tasks])
+    yield tasks
+    yield np.where(is_launch, about.launched_for[tasks], about.resource[tasks])
+    ready_ps = np.maximum(timeline.ready_ps, timeline.launch_end_ps)
+    yield np.where(is_launch, timeline.launchable_ps[tasks], ready_ps[tasks])
+    yield np.where(is_launch, timeline.launch_start_ps[tasks], timeline.start_ps[tasks])
+    yield np.where(is_launch, timeline.launch_end_ps[tasks], timeline.end_ps[tasks])
+    yield _causes(timeline, tasks, is_launch)
+    yield np.where(is_launch, 0, about.size_bytes[tasks])
+
+
+def _causes(timeline: Timeline, tasks: Ints, is_launch: NDArray[np.bool_]) -> Ints:
+    """Return for each row the one whose end made it ready."""
     count = len(timeline.end_ps)
     launch_row, task_row = _places(count, tasks, is_launch), _places(count, tasks, ~is_launch)
-    launch_end_ps, ready_ps = timeline.launch_end_ps[tasks], timeline.ready_ps[tasks]
-    after_launch = (launch_end_ps != NONE) & (launch_end_ps >= ready_ps)
-    launch_cause = timeline.launch_cause[tasks]
-    cause = np.where(
-        is_launch,
-        np.where(launch_cause % 4 == LAUNCHED, _at(launch_row, launch_cause // 4), _at(task_row, launch_cause // 4)),
-        np.where(after_launch, launch_row[tasks], _at(task_row, timeline.cause[tasks])),
-    )
-    is_compute = np.array([task.kind is TaskKind.COMPUTE for task in program.tasks] + [False] * len(extras), bool)
-    moved = [_moved_bytes(program, task) for task in range(len(program.tasks))] + [it.size_bytes for it in extras]
-    sizes = np.array(moved, np.int64)
-    resources, resource_of, launched_for = _resources(program, extras)
-    return Table(
-        Span,
-        _KINDS,
-        [task.name for task in program.tasks] + [it.name for it in extras],
-        resources,
-        *(None,) * 5,
-        columns=(
-            np.where(is_launch, 2, np.where(is_compute[tasks], 0, 1)),
-            tasks,
-            np.where(is_launch, launched_for[tasks], resource_of[tasks]),
-            np.where(is_launch, timeline.launchable_ps[tasks], np.maximum(ready_ps, launch_end_ps)),
-            np.where(is_launch, timeline.launch_start_ps[tasks], timeline.start_ps[tasks]),
-            np.where(is_launch, launch_end_ps, timeline.end_ps[tasks]),
-            cause,
-            np.where(is_launch, 0, sizes[tasks]),
-        ),
-    )
+    launch_end_ps = timeline.launch_end_ps
+    after_launch = (launch_end_ps != NONE) & (launch_end_ps >= timeline.ready_ps)
+    before, what = timeline.launch_cause // 4, timeline.launch_cause % 4
+    of_launch = np.where(what == LAUNCHED, _at(launch_row, before), _at(task_row, before))
+    of_task = np.where(after_launch, launch_row[:-1], _at(task_row, timeline.cause))
+    return np.where(is_launch, of_launch[tasks], of_task[tasks])
 
 
-def _places(count: int, tasks: Ints, is_meant: Ints) -> Ints:
+def _places(count: int, tasks: Ints, is_meant: NDArray[np.bool_]) -> Ints:
     """Return for each task the place of its row among those that are meant."""
     places = np.full(count + 1, NO_CAUSE, np.int64)  # the last one is that of NONE
     places[tasks[is_meant]] = np.flatnonzero(is_meant)
@@ -98,20 +116,20 @@ def _at(places: Ints, tasks: Ints) -> Ints:
     return places[np.where(tasks < 0, len(places) - 1, tasks)]
 
 
-def _moved_bytes(program: Program, task: int) -> int:
-    what = program.tasks[task]
-    return 0 if what.kind is TaskKind.COMPUTE else program.placement.graph.tensor_spec(what.subject).nbytes
-
-
-def _resources(program: Program, extras: Sequence[Extra]) -> tuple[list[str], Ints, Ints]:
-    """Return the names of devices and ways, and for each task the number of its own and of the GPU that launches it."""
-    machine = program.placement.machine
+def _about(program: Program, extras: Sequence[Extra]) -> _About:
+    tasks, machine = program.tasks, program.placement.machine
     numbers = {device.name: number for number, device in enumerate(machine.devices)}
-    chosen = [
-        machine.devices[task.device].name if task.kind is TaskKind.COMPUTE else path_name(machine, task)
-        for task in program.tasks
-    ]
-    chosen += [it.way for it in extras]
-    of = np.array([numbers.setdefault(name, len(numbers)) for name in chosen], np.int64)
-    launched_for = [launching_gpu(task, machine) for task in program.tasks] + [None for _ in extras]
-    return list(numbers), of, np.array([NONE if it is None else it for it in launched_for], np.int64)
+    is_computed = tasks.are(TaskKind.COMPUTE)
+    size_bytes, resource = np.zeros(len(tasks), np.int64), np.array(tasks.device, np.int64)
+    for task in np.flatnonzero(~is_computed).tolist():
+        size_bytes[task] = tasks.graph.tensor_spec(tasks.subject[task]).nbytes
+        way = path_name(machine, tasks.source[task], tasks.device[task])
+        resource[task] = numbers.setdefault(way, len(numbers))
+    ways = [numbers.setdefault(it.way, len(numbers)) for it in extras]
+    return _About(
+        kind=np.append(np.where(is_computed, _COMPUTE, _TRANSFER), [_TRANSFER for _ in extras]),
+        resource=np.append(resource, ways).astype(np.int64),
+        launched_for=np.append(launching_gpus(program), [NONE for _ in extras]).astype(np.int64),
+        size_bytes=np.append(size_bytes, [it.size_bytes for it in extras]).astype(np.int64),
+        resources=list(numbers),
+    )

@@ -20,10 +20,11 @@ class Table(Sequence[Row], Generic[Row]):
 
     __slots__ = ("_columns", "_make", "_words")
 
-    def __init__(self, make: Callable[..., Row], *words: Words, columns: Iterable[Iterable[int]] = ()) -> None:
+    def __init__(self, make: Callable[..., Row], *words: Words, columns: Iterable[Any] = ()) -> None:
         self._make = make
         self._words = words
-        self._columns: list[Any] = [_column(values) for values in columns] or [array("q") for _ in words]
+        given: list[Any] = [*map(_column, map(_type, words), columns)]
+        self._columns = given or [array(_type(it)) for it in words]
 
     def append(self, *numbers: int) -> None:
         """Add a row, as the numbers of its columns."""
@@ -56,6 +57,10 @@ class Table(Sequence[Row], Generic[Row]):
         kept: Column = self._columns[column]
         return kept
 
+    def values(self, *columns: int) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of some columns, row by row, without making the rows."""
+        return zip(*(_spoken(self._columns[it], self._words[it]) for it in columns), strict=True)
+
     def words(self, column: int) -> Words:
         """Return what the numbers of a column stand for."""
         return self._words[column]
@@ -82,9 +87,17 @@ def _said(number: int, words: Words) -> Any:
     return number if words is None else words[number]
 
 
-def _column(values: Iterable[int]) -> Any:
-    numbers = values.tolist() if hasattr(values, "tolist") else list(values)
+def _type(words: Words) -> str:
+    """Return the type of a column: 64 bits for numbers that stand for themselves, no more than needed for others."""
+    if words is None:
+        return "q"
+    return "b" if len(words) <= 2**7 else "i"
+
+
+def _column(type: str, values: Any) -> Any:
     try:
-        return array("q", numbers)
-    except OverflowError:
-        return numbers
+        if hasattr(values, "astype"):
+            return array(type, values.astype(type).tobytes())
+        return array(type, values)
+    except OverflowError:  # beyond 64 bits
+        return values.tolist() if hasattr(values, "tolist") else list(values)

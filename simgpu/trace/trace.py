@@ -7,9 +7,11 @@ Both engines give a `Trace`, so whatever is asked of one can be asked of the oth
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from simgpu.trace.table import Table
 
 SpanKind = Literal["compute", "launch", "transfer"]
 EngineName = Literal["execute", "simulate"]
@@ -76,7 +78,7 @@ class Trace:
     engine: EngineName
     clock: str
     devices: tuple[DeviceSummary, ...]
-    decisions: tuple[Decision, ...]
+    decisions: Sequence[Decision]
     spans: Sequence[Span] = field(default_factory=list)
     memory: Sequence[Sequence[MemoryEvent]] = field(default_factory=list)
     actions: Sequence[Action] = field(default_factory=list)
@@ -84,13 +86,14 @@ class Trace:
     @property
     def makespan_ps(self) -> int:
         """Time from the start of the run to the end of its last span."""
-        return max((span.end_ps for span in self.spans), default=0)
+        return max((end_ps for (end_ps,) in _values(self.spans, Span, "end_ps")), default=0)
 
     def peak_bytes(self, device: int) -> int:
         """Largest number of bytes in use at one time on a device."""
         used = peak = 0
-        for event in self.memory[device]:
-            used += event.size_bytes if event.is_allocation else -event.size_bytes
+        events = _values(self.memory[device], MemoryEvent, "is_allocation", "size_bytes")
+        for is_allocation, size_bytes in events:
+            used += size_bytes if is_allocation else -size_bytes
             peak = max(peak, used)
         return peak
 
@@ -109,9 +112,17 @@ class Trace:
     def ledger_hash(self, device: int) -> str:
         """Digest of all memory events of a device, in order, with owners and offsets but without times."""
         digest = hashlib.sha256()
-        for event in self.memory[device]:
-            digest.update(f"{event.is_allocation:d} {event.owner} {event.offset} {event.size_bytes}\n".encode())
+        what = ("is_allocation", "owner", "offset", "size_bytes")
+        for is_allocation, owner, offset, size_bytes in _values(self.memory[device], MemoryEvent, *what):
+            digest.update(f"{is_allocation:d} {owner} {offset} {size_bytes}\n".encode())
         return digest.hexdigest()
+
+
+def _values(rows: Sequence[Any], kind: type[Any], *names: str) -> Iterator[tuple[Any, ...]]:
+    """Yield some fields of each row; those of a table without making its rows."""
+    if isinstance(rows, Table):
+        return rows.values(*map(kind._fields.index, names))
+    return (tuple(getattr(row, name) for name in names) for row in rows)
 
 
 def covered_ps(intervals: Iterable[tuple[int, int]]) -> int:

@@ -45,7 +45,7 @@ def recorded(links, compute):
     trace = simulate(place(layers(), machine), links=links)
     return json.dumps(
         {
-            "decisions": trace.decisions,
+            "decisions": list(trace.decisions),
             "spans": list(trace.spans),
             "memory": [list(events) for events in trace.memory],
             "actions": list(trace.actions),

@@ -173,8 +173,8 @@ def test_out_of_memory_waits_for_what_is_under_way_and_carries_the_trace():
 def test_times_in_a_trace_never_go_back_even_if_memory_runs_out():
     sketch, _ = failing()
     sketch.add("large", "later", on="/gpu:1", sizes=[8192])
-    for node in sketch.builder._nodes.values():
-        node.attributes["does"] = None
+    for attributes in sketch.builder._data.attributes:
+        attributes["does"] = None
     with pytest.raises(OutOfDeviceMemory) as caught:
         execute(sketch.placed(TWO), storage=AsTold())
     for events in caught.value.trace.memory:

@@ -26,8 +26,9 @@ def diamond(*, slow="a"):
 def test_a_run_starts_and_finishes_everything_in_the_order_of_the_trace(slow, order):
     started = []
     sketch = diamond(slow=slow)
-    for node in sketch.builder._nodes.values():
-        node.attributes["does"] = lambda *_, name=node.name: started.append(name)
+    data = sketch.builder._data
+    for name, attributes in zip(data.names, data.attributes, strict=True):
+        attributes["does"] = lambda *_, name=name: started.append(name)
     placement = sketch.placed(TWO)
     predicted = simulate(placement)
     _, ran = execute(placement, storage=AsTold(), follow=predicted)

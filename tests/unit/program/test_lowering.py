@@ -69,7 +69,7 @@ def test_a_control_input_makes_wait_and_moves_nothing():
 
     assert tasks_of(program, TaskKind.TRANSFER) == []
     assert waits(program, TaskKind.COMPUTE, "b") == ["compute a"]
-    assert program.followers[task(program, TaskKind.COMPUTE, "a")] == [task(program, TaskKind.COMPUTE, "b")]
+    assert program.followers[task(program, TaskKind.COMPUTE, "a")] == (task(program, TaskKind.COMPUTE, "b"),)
 
 
 def test_an_operation_may_come_before_what_it_reads():
