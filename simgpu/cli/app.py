@@ -47,6 +47,9 @@ Metrics = Annotated[
     bool,
     typer.Option("--metrics", help="Show critical path, waiting, bubble and links; in JSON, every step and slack."),
 ]
+Calibration = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Predict with what `simgpu calibrate` has measured.")
+]
 Links = Annotated[str | None, typer.Option(help="How transfers share links: fair, fifo.")]
 
 
@@ -78,6 +81,7 @@ def run(
         str | None, typer.Option(help="Where bytes live: numpy, cupy (a real GPU), or shape (nowhere).")
     ] = None,
     links: Links = None,
+    calibration: Calibration = None,
     json: Json = False,
     trace: TraceFile = None,
     placement: Decisions = False,
@@ -87,6 +91,7 @@ def run(
     from simgpu.cli.commands import Output, run_file
 
     changes = {"soft": soft, "kernels": kernels, "seed": seed, "storage": storage, "links": links}
+    changes |= {"calibration": calibration}
     raise typer.Exit(run_file(file, engine, changes, Output(json, trace, placement, metrics)))
 
 
@@ -104,6 +109,7 @@ def simulate(
     kernels: Kernels = None,
     seed: Seed = None,
     links: Links = None,
+    calibration: Calibration = None,
     json: Json = False,
     trace: TraceFile = None,
     placement: Decisions = False,
@@ -113,7 +119,7 @@ def simulate(
     from simgpu.cli.commands import Output, simulate_model
     from simgpu.cli.models import ModelChoice
 
-    changes = {"soft": soft, "kernels": kernels, "seed": seed, "links": links}
+    changes = {"soft": soft, "kernels": kernels, "seed": seed, "links": links, "calibration": calibration}
     options = {"batch": batch, "weights": weights}
     options |= {"stages": stages, "microbatches": microbatches, "schedule": schedule, "split": split}
     choice = ModelChoice(model, machine, options, changes)

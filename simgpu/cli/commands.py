@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from simgpu.calibration import read_calibration
 from simgpu.cli.console import progress, show
 from simgpu.cli.models import ModelChoice, chosen_scenario
 from simgpu.cli.words import words_of_the_command_line
@@ -24,6 +25,7 @@ _PARTS = {
     "kernels": ("placement",),
     "storage": ("execution",),
     "links": ("simulation", "options"),
+    "calibration": ("simulation",),
 }
 """Option -> the parts of a scenario that lead to it."""
 _SCENARIO_SUFFIXES = (".yaml", ".yml")
@@ -78,6 +80,8 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     for option, value in changes.items():
         if value is None:
             continue
+        if option == "calibration":
+            value = read_calibration(value)
         scenario = _with(scenario, (*_PARTS.get(option, ()), option), value)
     if scenario.seed < 0:
         raise InvalidValue(f"--seed {scenario.seed} is negative; a seed is 0 or more")

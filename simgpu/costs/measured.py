@@ -51,11 +51,12 @@ class Measured:
     def move(self, size_bytes: int, source: LogicalDevice | None, target: LogicalDevice | None) -> MoveCost:
         """Return what a move takes. None is the caller's memory, on the host.
 
-        Between two sizes, time is linear in the size; above the largest, it goes on at the rate of the largest.
+        Between two sizes, time is linear in the size; above the largest, it goes on at the rate of the largest. Between
+        two cards it is what the links say: one card cannot show how long that takes.
         """
         overhead_ps = self._calibration.overheads.transfer_ps
         curve = self._ways.get(_way(source, target))
-        if curve is None:
+        if curve is None or _are_two_cards(source, target):
             return MoveCost(overhead_ps)
         return MoveCost(overhead_ps + curve.host_ps(size_bytes), curve.time_ps(size_bytes))
 
@@ -125,6 +126,12 @@ def _between(sizes: list[int], values: list[int], size: int, *, goes_on: bool) -
         return math.ceil(values[-1] * size / max(1, sizes[-1])) if goes_on else values[-1]
     low, high = sizes[place - 1], sizes[place]
     return values[place - 1] + (values[place] - values[place - 1]) * (size - low) // (high - low)
+
+
+def _are_two_cards(source: LogicalDevice | None, target: LogicalDevice | None) -> bool:
+    if source is None or target is None:
+        return False
+    return source.kind == target.kind == "GPU" and source.physical != target.physical
 
 
 def _way(source: LogicalDevice | None, target: LogicalDevice | None) -> str:

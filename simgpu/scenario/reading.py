@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from simgpu.errors import DeviceNameError, GraphError, InvalidValue, ModelFileError, ScenarioError, SimgpuError
+from simgpu.calibration import read_calibration
+from simgpu.costs import Calibration
+from simgpu.errors import (
+    CalibrationError,
+    DeviceNameError,
+    GraphError,
+    InvalidValue,
+    ModelFileError,
+    ScenarioError,
+    SimgpuError,
+)
 from simgpu.graph import ITEM_BYTES, TensorSpec
 from simgpu.kernels import KERNEL_SETS, rule
 from simgpu.machine import Machine, MachineKeyError
@@ -156,21 +166,21 @@ class _Reading:
             if wrong:
                 raise Refused(("model", wrong[0]), f"{wrong[0]!r} does not go with {kinds[0]!r}", is_key=True)
         if section.pipedream is not None:
-            path = self._file(section.pipedream, "pipedream")
+            path = self._file(section.pipedream, ("model", "pipedream"))
             return PipedreamModel(path, section.stages, section.microbatches, section.schedule)
         if section.partitioning is not None:
-            split = None if section.split is None else self._file(section.split, "split")
-            return PartitioningModel(self._file(section.partitioning, "partitioning"), split)
+            split = None if section.split is None else self._file(section.split, ("model", "split"))
+            return PartitioningModel(self._file(section.partitioning, ("model", "partitioning")), split)
         onnx = section.onnx or ""
-        onnx = onnx if is_model_name(onnx) else self._file(onnx, "onnx")
+        onnx = onnx if is_model_name(onnx) else self._file(onnx, ("model", "onnx"))
         shapes = {name: tuple(shape) for name, shape in section.shapes.items()}
         return OnnxModel(onnx, section.batch, section.weights, shapes)
 
-    def _file(self, name: str, key: str) -> str:
+    def _file(self, name: str, place: Path) -> str:
         """Return the path of a file that the scenario names."""
         path = str(self.folder / name)
         if not os.path.exists(path):
-            raise Refused(("model", key), f"there is no file {show(path)}; paths are relative to the scenario")
+            raise Refused(place, f"there is no file {show(path)}; paths are relative to the scenario")
         return path
 
     def _graph(self, section: GraphSection, seed: int) -> InlineGraph:
@@ -238,7 +248,17 @@ class _Reading:
             read_perturbation(one, other or machine, ("simulation", "perturbations", number))
             for number, one in enumerate(section.perturbations)
         )
-        return Simulation(SimulationOptions(**given, perturbations=perturbations), section.costs, other)
+        options = SimulationOptions(**given, perturbations=perturbations)
+        return Simulation(options, section.costs, other, self._calibration(section.calibration))
+
+    def _calibration(self, name: str | None) -> Calibration | None:
+        if name is None:
+            return None
+        try:
+            return read_calibration(self._file(name, ("simulation", "calibration")))
+        except CalibrationError as error:
+            reason = str(error)
+        raise Refused(("simulation", "calibration"), reason)
 
     def _other_machine(self, given: object, machine: Machine) -> Machine:
         path: Path = ("simulation", "machine")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simgpu.costs import Calibration
 from simgpu.machine import Machine
 from simgpu.scenario.inline import InlineGraph
 from simgpu.scenario.yaml_file import Document
@@ -59,12 +60,15 @@ class PlacementOptions:
 class Simulation:
     """How to simulate. `machine` replaces the scenario's own; its devices have the same names.
 
+    Times are those of a `calibration` if there is one, else of `costs`.
+
     The seed of the options is not used: all randomness comes from that of the scenario.
     """
 
     options: SimulationOptions = field(default_factory=SimulationOptions)
     costs: Literal["roofline"] = "roofline"
     machine: Machine | None = None
+    calibration: Calibration | None = field(default=None, hash=False)
 
 
 Model = OnnxModel | PipedreamModel | PartitioningModel | InlineGraph

@@ -112,6 +112,7 @@ class SimulationSection(_Section):
     engine: Name = "auto"
     perturbations: list[PerturbationSection] = []
     costs: Literal["roofline"] = "roofline"
+    calibration: Name | None = None
     machine: Any = None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from simgpu.costs import Measured
 from simgpu.errors import ExecutionError, InvalidValue, OutOfDeviceMemory, PlacementError, check_type
 from simgpu.graph import Graph
 from simgpu.placement import Placement, Rule, place
@@ -165,7 +166,11 @@ def _simulate(scenario: Scenario, placement: Placement, on_progress: Callable[[i
     options = replace(chosen.options, seed=scenario.seed)
     try:
         trace = simulate(
-            placement, machine=chosen.machine, costs=chosen.costs, options=options, on_progress=on_progress
+            placement,
+            machine=chosen.machine,
+            costs=chosen.costs if chosen.calibration is None else Measured(chosen.calibration),
+            options=options,
+            on_progress=on_progress,
         )
     except OutOfDeviceMemory as error:
         return _Outcome(_trace_of(error), shortage=error)

@@ -2,8 +2,11 @@
 
 import pytest
 
+from simgpu.calibration import write_calibration
+from simgpu.costs import Calibration, DeviceFacts, OperationSample, Overheads
 from simgpu.errors import ScenarioError
-from simgpu.scenario import scenario_from_text
+from simgpu.graph import TensorSpec
+from simgpu.scenario import load_scenario, scenario_from_text
 from simgpu.session import run
 from simgpu.simulation import Fails, Flaky, LinkChange, SimulationOptions, Slow
 
@@ -114,3 +117,42 @@ def test_a_run_that_waits_for_memory_is_executed_in_the_same_order():
     result = run(scenario("on_oom: wait"))
 
     assert result.agreement
+
+
+def test_times_of_a_calibration_stand_for_those_of_the_roofline(tmp_path):
+    write_calibration(slow_additions(), tmp_path / "card.json")
+    (tmp_path / "scenario.yaml").write_text(
+        "machine: 1 x h100-80g\n"
+        "graph: {operations: [{name: x, op: Input, shape: [1024]}, {name: y, op: Add, inputs: [x, x]}]}\n"
+        "simulation: {calibration: card.json}\n"
+    )
+    scenario = load_scenario(tmp_path / "scenario.yaml")
+    measured = run(scenario, engine="simulate").predicted
+
+    assert scenario.simulation.calibration == slow_additions()
+    assert measured.busy_by_resource_ps()[measured.devices[1].name] == 10**9
+
+
+def test_a_calibration_that_is_none_is_refused_with_its_place(tmp_path):
+    (tmp_path / "card.json").write_text("[1]")
+    path = tmp_path / "scenario.yaml"
+    path.write_text("machine: 1 x t4\nmodel: {onnx: light_resnet50}\nsimulation: {calibration: card.json}\n")
+
+    with pytest.raises(ScenarioError, match=r":3:27: simulation.calibration: .*card.json"):
+        load_scenario(path)
+
+
+def slow_additions():
+    """Return a calibration in which an Add of 1,024 float32 takes a millisecond."""
+    spec = TensorSpec((1024,), "float32")
+    add = OperationSample("GPU", "Add", (spec, spec), (spec,), {}, 5 * 10**6, 0, 10**9, 0, 3)
+    facts = DeviceFacts("card", "GPU", "numpy", False, 2**33, 4, "", {}, "2026-01-01T00:00:00+00:00")
+    return Calibration(
+        device=facts,
+        overheads=Overheads(0, 0),
+        memory_bandwidth_bytes_per_s=10**12,
+        peak_flop_per_s={"float32": 10**13},
+        operations=(add,),
+        copies=(),
+        contention=(),
+    )
