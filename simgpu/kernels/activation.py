@@ -38,7 +38,7 @@ def _sigmoid(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes:
     xp.negative(y, out=y)
     xp.exp(y, out=y)
     below = y + 1
-    y[x >= 0] = 1
+    xp.copyto(y, 1, where=x >= 0)
     xp.divide(y, below, out=y)
 
 

@@ -146,7 +146,7 @@ ROWS = (
     _unary("Neg", "negative", FLOAT | SIGNED),
     _unary("Reciprocal", "reciprocal"),
     _unary("Sqrt", "sqrt"),
-    row("Erf", same, through_single(compute_erf), accepts=(FLOAT,), flop=ONE_EACH, tensorflow="Erf"),
+    row("Erf", same, through_single(compute_erf, everywhere=True), accepts=(FLOAT,), flop=ONE_EACH, tensorflow="Erf"),
     row(
         "Clip",
         _infer_clip,

@@ -57,7 +57,8 @@ def _normalise_channels(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], 
     for offset in range(-((size - 1) // 2), size // 2 + 1):
         low, high = max(0, -offset), min(channels, channels - offset)
         if low < high:
-            xp.add(y[:, low:high], squares[:, low + offset : high + offset], out=y[:, low:high])
+            sums = y[:, low:high]
+            xp.add(sums, squares[:, low + offset : high + offset], out=sums)
     y *= attributes.get("alpha", 1e-4) / size
     y += attributes.get("bias", 1.0)
     xp.power(y, -attributes.get("beta", 0.75), out=y)

@@ -9,16 +9,17 @@ from simgpu.kernels.dtypes import HALF
 from simgpu.kernels.rules import Attributes, Compute
 
 
-def through_single(compute: Compute) -> Compute:
+def through_single(compute: Compute, *, everywhere: bool = False) -> Compute:
     """Return array code that computes half precision in float32 on NumPy, and rounds the result once.
 
-    So sums are accumulated as GPUs do it. Any other module or dtype goes straight to `compute`.
+    So sums are accumulated as GPUs do it. Any other module or dtype goes straight to `compute`; any other module not if
+    it is `everywhere`, for what half precision cannot hold on the way.
     """
 
     def rounded(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
         dtype = inputs[0].dtype
-        if dtype.itemsize != 2 or xp.__name__ != "numpy" or dtype.name not in HALF:  # the name of a dtype is slow
-            compute(xp, inputs, outputs, attributes)
+        if dtype.itemsize != 2 or not (everywhere or xp.__name__ == "numpy") or dtype.name not in HALF:
+            compute(xp, inputs, outputs, attributes)  # the name of a dtype is slow, and asked for last
             return
         wide = [_widened(xp, array) for array in inputs]
         results = [xp.empty(y.shape, _wide_dtype(xp, y)) for y in outputs]

@@ -32,12 +32,20 @@ def _infer(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
     return (TensorSpec(_without(shape, _axes(shape, attributes), attributes), inputs[0].dtype),)
 
 
+def reduce_into(xp: Any, function: str, x: Any, y: Any, **options: Any) -> None:
+    """Call a reduction that writes into `y`. CuPy's minimum cannot: it takes `out` for a dtype (14.2)."""
+    if function == "min" and xp.__name__ != "numpy":
+        xp.copyto(y, xp.min(x, **options))
+    else:
+        getattr(xp, function)(x, out=y, **options)
+
+
 def _by(function: str) -> Compute:
     def compute(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
         x, y = inputs[0], outputs[0]
         axes = _axes(x.shape, attributes)
         if axes:
-            getattr(xp, function)(x, axis=axes, keepdims=bool(attributes.get("keepdims", 1)), out=y)
+            reduce_into(xp, function, x, y, axis=axes, keepdims=bool(attributes.get("keepdims", 1)))
         else:
             xp.copyto(y, x.reshape(y.shape))
 

@@ -43,10 +43,17 @@ def _ordered(values):
 def examples():
     """Return the examples of each operation."""
     found = defaultdict(list)
-    for row in (*(Example(row.type, row.inputs, row.attributes) for row in ROWS), *EXAMPLES):
+    rows = [Example(row.type, row.inputs, row.attributes) for row in ROWS]
+    for row in (*rows, *half_precision(), *EXAMPLES):
         if all(array.dtype != object for array in row.inputs):  # strings are the CPU's alone
             found[row.name].append(row)
     return found
+
+
+def half_precision():
+    """Return examples of what is computed in more than half precision on the way."""
+    x = np.linspace(-5, 5, 24, dtype=np.float32).reshape(4, 6).astype(np.float16)
+    return [Example("Erf", (x,), {}), Example("Softmax", (x,), {}), Example("MatMul", (x, x.T), {})]
 
 
 BY_NAME = examples()

@@ -88,8 +88,10 @@ def _range(attributes: Attributes) -> tuple[Any, Any, Any]:
 
 
 def _arange(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
-    y = outputs[0]
-    y[...] = xp.arange(*_range(attributes), dtype=y.dtype)[: y.size]
+    """Count down in signed integers: CuPy wants the step, too, to be of the dtype."""
+    y, (start, stop, step) = outputs[0], _range(attributes)
+    is_down = y.dtype.kind == "u" and step < 0 and xp.__name__ != "numpy"
+    xp.copyto(y, xp.arange(start, stop, step, "int64" if is_down else y.dtype)[: y.size], casting="unsafe")
 
 
 def _infer_eye(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
@@ -136,8 +138,15 @@ def _infer_linspace(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, 
 
 
 def _linspace(xp: Any, inputs: Sequence[Any], attributes: Attributes) -> Any:
+    """Go along the real and the imaginary axis one after the other: CuPy knows no complex ends."""
     ends = attributes["start"], attributes["stop"]
-    return xp.linspace(*ends, attributes["num"], endpoint=attributes.get("endpoint", True))
+
+    def between(start: float, stop: float) -> Any:
+        return xp.linspace(start, stop, attributes["num"], endpoint=attributes.get("endpoint", True))
+
+    if not any(isinstance(end, complex) for end in ends):
+        return between(*ends)
+    return between(*(end.real for end in ends)) + 1j * between(*(end.imag for end in ends))
 
 
 def _infer_meshgrid(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:

@@ -7,6 +7,8 @@ not allow are refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from simgpu.errors import GraphError
@@ -34,6 +36,14 @@ from simgpu.kernels.shapes import broadcast_shape, same
 SCALAR = "scalar side"
 """Attributes of a function of two operands: a Python scalar, and on which side of the input it stands."""
 BITS = INTEGER | BOOL
+_PYTHON = {
+    "equal": eq,
+    "greater": gt,
+    "greater_equal": ge,
+    "less": lt,
+    "less_equal": le,
+    "not_equal": ne,
+}
 
 
 def real_of(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
@@ -104,7 +114,23 @@ def _comparison(name: str, accepts: frozenset[str], tensorflow: str) -> Operatio
         _check_common(dtype, accepts)
         return (TensorSpec(shape, "bool"),)
 
-    return _binary_row(name, infer, name, accepts, tensorflow)
+    return replace(_binary_row(name, infer, name, accepts, tensorflow), compute=_compared(name))
+
+
+def _compared(function: str) -> Compute:
+    """Return array code that knows of itself how integers compare with a scalar beyond their dtype."""
+    on_operands, operator = _on_operands(function), _PYTHON[function]
+
+    def compute(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
+        scalar = attributes.get("scalar")
+        if type(scalar) is int and not 0 <= scalar < 128 and inputs[0].dtype.kind in "iu":
+            low, high = integer_range(inputs[0].dtype.name)
+            if not low <= scalar <= high:
+                outputs[0].fill(operator(*with_scalar([0], attributes)))  # as 0 does, so does every value of the dtype
+                return
+        on_operands(xp, inputs, outputs, attributes)
+
+    return compute
 
 
 def _check_common(dtype: str, allowed: frozenset[str]) -> None:

@@ -106,11 +106,16 @@ def _check_value_shape(place: tuple[int, ...], value: Any) -> None:
 
 
 def _setitem(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
-    """Where the output is the first input itself, only the new elements are written."""
-    y = outputs[0]
+    """Where the output is the first input itself, only the new elements are written.
+
+    What is read then may lie where is written. NumPy looks after that; CuPy copies as if nothing overlapped.
+    """
+    y, others = outputs[0], inputs[1:]
     if y is not inputs[0]:
         xp.copyto(y, inputs[0])
-    arrays, value = _key_and_value(inputs, attributes)
+    elif xp.__name__ != "numpy":
+        others = [x.copy() if xp.may_share_memory(x, y) else x for x in others]
+    arrays, value = _key_and_value((y, *others), attributes)
     y[python_key(attributes["key"], arrays)] = value
 
 

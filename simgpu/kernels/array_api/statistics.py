@@ -13,6 +13,7 @@ from simgpu.kernels.array_api.promotion import ARRAYS, FLOATING, NUMBER, REAL, p
 from simgpu.kernels.dtypes import COMPLEX, FLOAT
 from simgpu.kernels.movement import joined_shape
 from simgpu.kernels.precision import through_single
+from simgpu.kernels.reduction import reduce_into
 from simgpu.kernels.rows import flop_per_input, flop_per_output, row
 from simgpu.kernels.rules import Attributes, Compute, Infer, OperationRule, Specs
 from simgpu.kernels.shapes import axis_of
@@ -71,7 +72,7 @@ def _by(function: str, *, passes_dtype: bool = False) -> Compute:
         if not is_defined:
             options.pop("ddof", None)
         if is_defined or inputs[0].size:
-            getattr(xp, function)(inputs[0], out=y, **options)
+            reduce_into(xp, function, inputs[0], y, **options)
         if not is_defined:
             xp.divide(y if inputs[0].size else 0.0, 0.0, out=y)
 

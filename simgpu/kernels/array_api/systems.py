@@ -38,7 +38,12 @@ def _infer_solve(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...
 
 
 def _solve(xp: Any, inputs: Sequence[Any], attributes: Attributes) -> Any:
-    return xp.linalg.solve(inputs[0], inputs[1])
+    """Bring both operands to one stack: CuPy does not."""
+    a, b = inputs
+    if b.ndim > 1 and a.shape[:-2] != b.shape[:-2]:
+        stack = broadcast_shape([a.shape[:-2], b.shape[:-2]])
+        a, b = (xp.broadcast_to(x, (*stack, *x.shape[-2:])) for x in (a, b))
+    return xp.linalg.solve(a, b)
 
 
 def _flop_solve(inputs: Specs, outputs: Specs, attributes: Attributes) -> int:
