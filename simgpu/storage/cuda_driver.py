@@ -21,10 +21,12 @@ from simgpu.units import PS_PER_MS
 _HOLD = r"""
 extern "C" __global__ void hold(unsigned long long time_ns) {
     unsigned long long start, now;
-    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(start));
-    do { asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now)); } while (now - start < time_ns);
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(start));
+    do { asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now)); } while (now - start < time_ns);
 }
 """
+
+_UUID_BYTES = 16
 
 _OUT_OF_MEMORY = 2
 """The number of cudaErrorMemoryAllocation, which CuPy does not name."""
@@ -89,8 +91,8 @@ class CudaDriver:
         self.device_id = device_id
         self._before: Any = None
         self._hold: Any = None
-        cupy.cuda.Device(device_id).use()
         self._ready = threading.local()
+        cupy.cuda.Device(device_id).use()
 
     def enter_thread(self) -> None:
         """Have this thread use the card, and keep no FFT plans: their work areas lie outside every limit."""
@@ -101,15 +103,18 @@ class CudaDriver:
 
     def memory_info(self) -> tuple[int, int]:
         """Return free and total bytes of the card, as the driver counts them."""
+        self.enter_thread()
         free, total = cuda.memGetInfo()
         return int(free), int(total)
 
     def take(self, size_bytes: int) -> CudaSlab:
         """Take memory of the card. Raises MemoryError if it has not got that much in one piece."""
+        self.enter_thread()
         return CudaSlab(size_bytes)
 
     def scratch(self, limit_bytes: int, stream: Stream) -> CudaScratch:
         """Make a pool for what runs on a stream, and take its memory at once."""
+        self.enter_thread()
         return CudaScratch(limit_bytes, stream)
 
     def pinned(self, size_bytes: int) -> CudaPinned:
@@ -134,6 +139,7 @@ class CudaDriver:
 
     def stream(self) -> Stream:
         """Make a stream that waits for no other one by itself."""
+        self.enter_thread()
         return cupy.cuda.Stream(non_blocking=True)
 
     def stream_id(self, stream: Stream) -> int:
@@ -152,6 +158,7 @@ class CudaDriver:
 
     def record(self, stream: Stream, *, is_timed: bool = False) -> Event:
         """Return the event that all work given to a stream until now is done."""
+        self.enter_thread()  # an event belongs to the card that is current when it is made
         event = cupy.cuda.Event(disable_timing=not is_timed)
         event.record(stream)
         return event
@@ -180,12 +187,13 @@ class CudaDriver:
         """Keep a stream busy for a while, with one thread that looks at the card's clock."""
         if self._hold is None:
             self._hold = cupy.RawKernel(_HOLD, "hold")
-        with stream:
+        with self.using(stream):
             self._hold((1,), (1,), (np.uint64(time_us * 1000),))
 
     def copy_bytes(self, target_ptr: int, source_ptr: int, size_bytes: int, stream: Stream) -> None:
         """Copy bytes between any two memories, in the order of a stream."""
-        cuda.memcpyAsync(target_ptr, source_ptr, size_bytes, cuda.memcpyDefault, stream.ptr)
+        if size_bytes:
+            cuda.memcpyAsync(target_ptr, source_ptr, size_bytes, cuda.memcpyDefault, stream.ptr)
 
     def fill_bytes(self, ptr: int, byte: int, size_bytes: int, stream: Stream) -> None:
         """Fill bytes, in the order of a stream."""
@@ -277,7 +285,8 @@ def all_cards() -> list[dict[str, Any]]:
 
 def _card(number: int) -> dict[str, Any]:
     properties = cuda.getDeviceProperties(number)
-    digits = bytes(properties["uuid"]).hex() if "uuid" in properties else ""
+    uuid = bytes(properties.get("uuid", b""))
+    digits = uuid.hex() if len(uuid) == _UUID_BYTES else ""  # CuPy's copy ends at the first byte of 0
     parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32])
     return {
         "name": properties["name"].decode(),

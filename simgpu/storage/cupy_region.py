@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -197,7 +198,7 @@ class CupyRegion:
             self._starts, self._memories, self._places = [], [], []
 
     def __del__(self) -> None:
-        if getattr(self, "is_open", False):
+        if getattr(self, "is_open", False) and not sys.is_finalizing():  # at the end, all goes back by itself
             self.close()
 
     def _dtype(self, spec: TensorSpec) -> Any:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.gpu
 WHERE = r"""
 extern "C" __global__ void where(unsigned int *places) {
     unsigned int place;
-    asm volatile("mov.u32 %0, %smid;" : "=r"(place));
+    asm volatile("mov.u32 %0, %%smid;" : "=r"(place));
     long long start = clock64();
     while (clock64() - start < 200000) {}
     if (threadIdx.x == 0) places[blockIdx.x] = place;
