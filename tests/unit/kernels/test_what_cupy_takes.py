@@ -9,6 +9,7 @@ import pytest
 
 from simgpu.graph import TensorSpec
 from simgpu.kernels import array_dtype, infer, rule
+from tests.gpu.test_operations import BY_NAME
 
 
 class Written(np.ndarray):
@@ -84,3 +85,40 @@ def test_the_error_function_of_half_precision_is_computed_in_single_precision(dt
     rule("Erf").compute(CUPY, [x], [found], {})
 
     np.testing.assert_array_equal(found, expected)
+
+
+def told(module, example):
+    """Compute an example on what stands for CuPy."""
+    row, inputs = rule(example.name), [module.told(x) for x in example.inputs]
+    with np.errstate(all="ignore"):
+        if row.compute_dynamic is not None:
+            row.compute_dynamic(module.xp, inputs, example.attributes)
+            return
+        specs = infer(example.name, [TensorSpec(x.shape, x.dtype.name) for x in inputs], example.attributes)
+        outputs = [module.told(np.empty(spec.shape, array_dtype(spec.dtype))) for spec in specs]
+        row.compute(module.xp, inputs, outputs, example.attributes)
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_an_operation_asks_cupy_for_nothing_that_it_refuses(name):
+    module = pytest.importorskip("tests.cupy_as_told")
+    for example in BY_NAME[name]:
+        told(module, example)
+
+
+def test_what_stands_for_cupy_refuses():
+    module = pytest.importorskip("tests.cupy_as_told")
+    xp, x = module.xp, module.told(np.arange(6.0))
+    asked = {
+        "there is no cupy.vecdot": lambda: xp.vecdot(x, x),
+        "takes its output": lambda: xp.min(x, axis=0, out=x[0]),
+        "unexpected keyword": lambda: xp.max(x, initial=0),
+        "NumPy's": lambda: xp.add(x, np.arange(6)),
+        "knows not all": lambda: xp.add(x, x, where=x > 0),
+        "does not go into": lambda: xp.add(x, x, out=module.told(np.empty(6, np.int64))),
+        "overlaps": lambda: xp.add(x[1:], 1, out=x[1:]),
+        "no loop": lambda: xp.left_shift(x, 1),
+    }
+    for says, ask in asked.items():
+        with pytest.raises(module.Refused, match=says):
+            ask()
