@@ -112,7 +112,13 @@ def imported(source: Any, *, copy: bool | None) -> np.ndarray[Any, Any]:
         raise BufferError("memory of another library does not lie on a logical device; allow a copy")
     if not hasattr(source, "__dlpack__"):
         raise AttributeError(f"{source.__class__.__name__} has no __dlpack__; use asarray for what is no array")
-    is_on_host = int(source.__dlpack_device__()[0]) == HOST[0]
-    found = np.from_dlpack(source) if is_on_host else np.from_dlpack(source, device="cpu")
+    found = in_host_memory(source)
     dtype_name(found.dtype)  # raises for what arrays cannot hold
     return found
+
+
+def in_host_memory(source: Any) -> np.ndarray[Any, Any]:
+    """Return what another library exports, as NumPy's array. What lies on a card is asked for as a copy."""
+    if int(source.__dlpack_device__()[0]) == HOST[0]:
+        return np.from_dlpack(source)
+    return np.from_dlpack(source, device="cpu")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simgpu.arrays.deciding import CONSTANT
+from simgpu.arrays.dlpack import in_host_memory
 from simgpu.arrays.dtypes import dtype_of, optional_dtype_name
 from simgpu.arrays.rules import Rules
 from simgpu.errors import InvalidValue
@@ -36,7 +37,7 @@ def host_values(value: Any, dtype: str | None) -> tuple[np.ndarray[Any, Any], st
 
 def _as_numpy(value: Any) -> np.ndarray[Any, Any]:
     if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__"):
-        return np.from_dlpack(value)
+        return in_host_memory(value)
     try:
         values = np.asarray(value)
     except (ValueError, OverflowError) as error:

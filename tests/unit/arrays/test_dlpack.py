@@ -132,3 +132,27 @@ def test_numpy_functions_do_not_take_arrays_by_the_way(runtime):
 
     with pytest.raises(TypeError):
         np.add(x, x)
+
+
+class OnACard:
+    """Exports values that lie on a card: without being asked for host memory, it gives nothing."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __dlpack_device__(self):
+        return (2, 0)
+
+    def __dlpack__(self, *, dl_device=None, **options):
+        if dl_device != (1, 0):
+            raise BufferError("this lies on a card")
+        return self.values.__dlpack__(**options)
+
+
+def test_what_lies_on_a_card_is_asked_for_in_host_memory():
+    values = np.arange(6.0)
+    with Runtime("1 x 1MiB") as runtime:
+        xp = runtime.xp()
+        found = [xp.from_dlpack(OnACard(values)).value(), xp.asarray(OnACard(values)).value()]
+
+    np.testing.assert_array_equal(found, [values, values])
