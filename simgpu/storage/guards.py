@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Raw = Literal["refuse", "allow"]
 _inside: ContextVar[CupyRegion | None] = ContextVar("simgpu CuPy region", default=None)
+_refused_bytes: ContextVar[int] = ContextVar("simgpu CuPy refusal", default=0)
 
 
 class Guards:
@@ -67,11 +68,20 @@ class Guards:
 
     @contextmanager
     def inside(self, region: CupyRegion) -> Iterator[None]:
-        """Let what is launched go to a device's stream, and its memory come from the device's scratch."""
+        """Let what is launched go to a device's stream, and its memory come from the device's scratch.
+
+        A sort of CuPy's says only that it had no memory: then the refusal behind it is raised.
+        """
         token = _inside.set(region)
+        _refused_bytes.set(0)
         try:
             with self._driver.using(region.stream):
                 yield
+        except MemoryError as error:
+            size_bytes = _refused_bytes.get()
+            if not size_bytes or isinstance(error, OutOfDeviceMemory):
+                raise
+            raise _out_of_scratch(region, size_bytes) from error
         finally:
             _inside.reset(token)
 
@@ -133,6 +143,7 @@ def allocate(size_bytes: int) -> Any:
     try:
         return region.scratch.allocate(size_bytes)
     except MemoryError as error:
+        _refused_bytes.set(size_bytes)
         raise _out_of_scratch(region, size_bytes) from error
 
 

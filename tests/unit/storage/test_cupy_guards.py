@@ -86,6 +86,21 @@ def test_raw_memory_beyond_the_scratch_limit_is_refused_with_all_figures(runtime
     del held
 
 
+def test_what_swallows_a_refusal_and_says_only_that_it_had_no_memory_is_told_apart_from_what_had_none(runtime):
+    def sort_as_cupy_does():
+        try:
+            raw(32 * KiB)
+        except MemoryError:
+            raise MemoryError("std::bad_alloc") from None
+
+    with pytest.raises(OutOfDeviceMemory, match="a kernel asked for 128 KiB") as caught, runtime.device("/gpu:1"):
+        sort_as_cupy_does()
+    with pytest.raises(MemoryError, match=r"^of the host$") as other, runtime.device("/gpu:1"):
+        raise MemoryError("of the host")
+
+    assert (str(caught.value.__cause__), type(other.value)) == ("std::bad_alloc", MemoryError)
+
+
 def test_raw_memory_outside_of_any_device_is_refused(runtime):
     with pytest.raises(DeviceScopeError, match=exactly(OUTSIDE)):
         raw()
