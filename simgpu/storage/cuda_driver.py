@@ -285,13 +285,12 @@ def all_cards() -> list[dict[str, Any]]:
 
 def _card(number: int) -> dict[str, Any]:
     properties = cuda.getDeviceProperties(number)
-    uuid = bytes(properties.get("uuid", b""))
-    digits = uuid.hex() if len(uuid) == _UUID_BYTES else ""  # CuPy's copy ends at the first byte of 0
+    digits = bytes(properties["uuid"])[:_UUID_BYTES].hex().ljust(2 * _UUID_BYTES, "0")  # CuPy ends it at a byte of 0
     parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32])
     return {
         "name": properties["name"].decode(),
         "memory_bytes": int(properties["totalGlobalMem"]),
         "multiprocessors": int(properties["multiProcessorCount"]),
         "pci_bus_id": cupy.cuda.Device(number).pci_bus_id,
-        "uuid": f"GPU-{'-'.join(parts)}" if digits else "",
+        "uuid": f"GPU-{'-'.join(parts)}",
     }
