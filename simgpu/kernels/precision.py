@@ -12,14 +12,15 @@ from simgpu.kernels.rules import Attributes, Compute
 def through_single(compute: Compute, *, everywhere: bool = False) -> Compute:
     """Return array code that computes half precision in float32 on NumPy, and rounds the result once.
 
-    So sums are accumulated as GPUs do it. Any other module or dtype goes straight to `compute`; any other module not if
-    it is `everywhere`, for what half precision cannot hold on the way.
+    So sums are accumulated as GPUs do it. Any other module or dtype goes straight to `compute`, but for bfloat16, for
+    which CuPy has few functions, and what is to be so `everywhere`: half precision cannot hold it on the way.
     """
 
     def rounded(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
         dtype = inputs[0].dtype
-        if dtype.itemsize != 2 or not (everywhere or xp.__name__ == "numpy") or dtype.name not in HALF:
-            compute(xp, inputs, outputs, attributes)  # the name of a dtype is slow, and asked for last
+        is_meant = dtype.itemsize == 2 and (everywhere or xp.__name__ == "numpy" or dtype.kind == "V")
+        if not is_meant or dtype.name not in HALF:  # the name of a dtype is slow
+            compute(xp, inputs, outputs, attributes)
             return
         wide = [_widened(xp, array) for array in inputs]
         results = [xp.empty(y.shape, _wide_dtype(xp, y)) for y in outputs]

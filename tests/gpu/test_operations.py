@@ -53,7 +53,13 @@ def examples():
 def half_precision():
     """Return examples of what is computed in more than half precision on the way."""
     x = np.linspace(-5, 5, 24, dtype=np.float32).reshape(4, 6).astype(np.float16)
-    return [Example("Erf", (x,), {}), Example("Softmax", (x,), {}), Example("MatMul", (x, x.T), {})]
+    brain = np.stack([x, x]).astype(array_dtype("bfloat16"))
+    return [
+        *(Example(name, (x,), {}) for name in ("Erf", "Softmax")),
+        Example("MatMul", (x, x.T), {}),
+        Example("MatMul", (brain, brain.swapaxes(-1, -2)), {}),
+        Example("Add", (brain, brain), {}),
+    ]
 
 
 BY_NAME = examples()

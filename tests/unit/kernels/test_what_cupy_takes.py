@@ -43,7 +43,19 @@ def smaller(left, right, out):
     return np.less(left, right, out=out)
 
 
-LESS = {"min": least, "arange": counted, "linspace": spaced, "less": smaller, "linalg": SimpleNamespace(solve=solved)}
+def multiplied(a, b, out):
+    assert a.dtype.kind == b.dtype.kind == out.dtype.kind == "f"
+    return np.matmul(a, b, out=out)
+
+
+LESS = {
+    "arange": counted,
+    "less": smaller,
+    "linalg": SimpleNamespace(solve=solved),
+    "linspace": spaced,
+    "matmul": multiplied,
+    "min": least,
+}
 CUPY = SimpleNamespace(**{**vars(np), **LESS, "__name__": "cupy"})
 X = np.random.default_rng(5).standard_normal((2, 3, 3))
 
@@ -83,6 +95,15 @@ def test_the_error_function_of_half_precision_is_computed_in_single_precision(dt
     expected, found = np.empty_like(x), np.empty_like(x)
     rule("Erf").compute(np, [x], [expected], {})
     rule("Erf").compute(CUPY, [x], [found], {})
+
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_products_of_bfloat16_are_computed_in_single_precision():
+    x = X.astype(array_dtype("bfloat16"))
+    expected, found = np.empty_like(x), np.empty_like(x)
+    rule("MatMul").compute(np, [x, x], [expected], {})
+    rule("MatMul").compute(CUPY, [x, x], [found], {})
 
     np.testing.assert_array_equal(found, expected)
 
