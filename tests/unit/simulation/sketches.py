@@ -60,8 +60,8 @@ class Sketch:
     def move(self, route, size_bytes, *, cap=0, after: Iterable[int] = (), **about) -> int:
         return self._task(MOVE, size_bytes, route, after, rate_cap=cap, **about)
 
-    def delay(self, ps, *, release_ps=0, after: Iterable[int] = ()) -> int:
-        return self._task(DELAY, ps, NONE, after, release_ps=release_ps)
+    def delay(self, ps, *, after: Iterable[int] = (), **about) -> int:
+        return self._task(DELAY, ps, NONE, after, **about)
 
     def follow(self, before, after) -> Sketch:
         """Have one task wait for another, whichever was added first."""

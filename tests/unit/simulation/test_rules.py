@@ -5,67 +5,85 @@ import pytest
 from simgpu.errors import InvalidValue
 from simgpu.simulation import NONE, run
 from simgpu.units import PS_PER_S
-from tests.unit.simulation.workloads import compute, delay, machine, move, workload
+from tests.unit.simulation.sketches import Sketch, spans
 
 S = PS_PER_S
 PER_S = 10**12  # a byte takes a picosecond
 
 
-def ends(work, links="fair"):
-    return run(work, links=links).end_ps.tolist()
+@pytest.fixture
+def sketch():
+    return Sketch()
 
 
 @pytest.mark.parametrize("links", ["fair", "fifo"])
-def test_a_route_without_channels_takes_its_latency_and_the_time_of_the_bytes_at_their_own_limit(links):
-    tasks = move(9), move(9, rate_cap=PER_S // 2), delay(0)
-    timeline = run(workload(*tasks, after={2: [0]}, routes=[[]], route_latency_ps=[7]), links=links)
+def test_a_route_without_channels_takes_its_latency_and_the_time_of_the_bytes_at_their_own_limit(links, sketch):
+    route = sketch.route(latency_ps=7)
+    first = sketch.move(route, 9)
+    sketch.move(route, 9, cap=PER_S // 2)
+    sketch.delay(0, after=[first])
 
-    assert timeline.start_ps.tolist() == [0, 0, 7]
-    assert timeline.end_ps.tolist() == [7, 7 + 18, 7]
-
-
-@pytest.mark.parametrize(("links", "end_ps"), [("fair", 18), ("fifo", 18)])
-def test_a_route_that_passes_a_channel_twice_uses_it_twice(links, end_ps):
-    assert ends(workload(move(9), channels=[PER_S], routes=[[0, 0]]), links) == [end_ps]
+    assert spans(run(sketch.workload(), links=links)) == [(0, 7), (0, 7 + 18), (7, 7)]
 
 
 @pytest.mark.parametrize("links", ["fair", "fifo"])
-def test_the_speed_of_a_card_changes_at_once_whatever_the_policy_of_links(links):
-    change = {"change_ps": [10], "change_channel": [0], "change_per_s": [PER_S // 2]}
+def test_a_route_that_passes_a_channel_twice_uses_it_twice(links, sketch):
+    channel = sketch.channel(PER_S)
+    sketch.move(sketch.route(channel, channel), 9)
 
-    assert ends(workload(compute(30), queues=[{"card": 0}], channels=[PER_S], **change), links) == [10 + 2 * 20]
+    assert spans(run(sketch.workload(), links=links)) == [(0, 18)]
 
 
 @pytest.mark.parametrize("links", ["fair", "fifo"])
-def test_of_several_changes_at_one_time_the_last_one_given_holds(links):
-    changes = {"change_ps": [5, 0, 0, 0], "change_channel": [0] * 4, "change_per_s": [1, PER_S, 3, PER_S // 2]}
+def test_the_speed_of_a_card_changes_at_once_whatever_the_policy_of_links(links, sketch):
+    card = sketch.card()
+    sketch.compute(sketch.queue(card=card), 30)
+    sketch.change(10, card, PER_S // 2)
 
-    assert ends(workload(move(2), channels=[PER_S], routes=[[0]], **changes), links) == [4]
+    assert spans(run(sketch.workload(), links=links)) == [(0, 10 + 2 * 20)]
+
+
+@pytest.mark.parametrize("links", ["fair", "fifo"])
+def test_of_several_changes_at_one_time_the_last_one_given_holds(links, sketch):
+    channel = sketch.channel(PER_S)
+    sketch.move(sketch.route(channel), 2)
+    for at_ps, per_s in ((5, 1), (0, PER_S), (0, 3), (0, PER_S // 2)):
+        sketch.change(at_ps, channel, per_s)
+
+    assert spans(run(sketch.workload(), links=links)) == [(0, 4)]
+
+
+@pytest.mark.parametrize("links", ["fair", "fifo"])
+def test_a_limit_of_its_own_holds_for_a_move_beside_others(links, sketch):
+    channel = sketch.channel(PER_S)
+    for cap in (PER_S // 4, 0):
+        sketch.move(sketch.route(channel), 6, cap=cap)
+
+    assert (
+        spans(run(sketch.workload(), links=links))
+        == {
+            "fair": [(0, 24), (0, 8)],
+            "fifo": [(0, 24), (24, 30)],
+        }[links]
+    )
 
 
 @pytest.mark.parametrize(
-    ("task", "problem"),
+    ("add", "problem"),
     [
-        (move(1, NONE, out_gate=0), "task 0 has gates, which only a MOVE on a route has"),
-        (delay(1, in_gate=1), "task 0 has gates, which only a MOVE on a route has"),
-        (compute(1, out_gate=1), "task 0 has gates, which only a MOVE on a route has"),
-        (move(1, out_gate=1, in_gate=1), "task 0 has one gate for out_gate and in_gate"),
-        ({**delay(1), "kind": 3}, "kind must lie in 0..2, not in 3..3"),
+        (lambda sketch: sketch.move(NONE, 1, out_gate=0), "task 0 has gates, which only a MOVE on a route has"),
+        (lambda sketch: sketch.delay(1, in_gate=1), "task 0 has gates, which only a MOVE on a route has"),
+        (lambda sketch: sketch.compute(0, 1, out_gate=1), "task 0 has gates, which only a MOVE on a route has"),
+        (lambda sketch: sketch.move(0, 1, out_gate=1, in_gate=1), "task 0 has one gate for out_gate and in_gate"),
+        (lambda sketch: sketch.delay(1, launcher=0), "task 0 has a launcher, which only a COMPUTE or a MOVE has"),
     ],
 )
-def test_a_task_that_cannot_be_meant_is_refused(task, problem):
-    with pytest.raises(InvalidValue, match=problem):
-        workload(task, queues=[{}], routes=[[]], gate_places=[1, 1])
+def test_a_task_that_cannot_be_meant_is_refused(add, problem, sketch):
+    sketch.queue()
+    sketch.link(1)
+    sketch.gate()
+    sketch.gate()
+    add(sketch)
 
-
-@pytest.mark.parametrize(
-    ("resources", "problem"),
-    [
-        ({"queues": [{}, {"pool": 0, "card": 0}], "channels": [1], "pool_threads": [1]}, "queue 1 has both a pool and"),
-        ({"route_latency_ps": [1]}, "route_starts must have 2 entries, from 0 up to 0"),
-        ({"channels": [1], "routes": [[0], [0]], "route_starts": [0, 3, 2]}, "none less than the one before it"),
-    ],
-)
-def test_resources_that_cannot_be_meant_are_refused(resources, problem):
     with pytest.raises(InvalidValue, match=problem):
-        machine(**resources)
+        sketch.workload()
