@@ -70,8 +70,9 @@ def _columns(inputs: Specs, outputs: Specs, window: Window, module: str) -> Feat
     depth, taps, width = inputs[1].shape[1], math.prod(window.kernel), math.prod(window.outputs[1:])
     group, item = channels // depth, ITEM_BYTES[inputs[0].dtype]
     line = channels * taps * width
-    cuts = _pieces(module, line * item, window.outputs[0])
-    batches = _pieces(module, line * window.outputs[0] * item, images)
+    wide = max(4, item)  # half precision is multiplied as float32
+    cuts = _pieces(module, line * wide, window.outputs[0])
+    batches = _pieces(module, line * window.outputs[0] * wide, images)
     pieces, stack = cuts * batches, -(-images // batches)
     product = Product(
         group * stack, inputs[1].shape[0] // group, -(-window.outputs[0] // cuts) * width, depth * taps, pieces

@@ -116,8 +116,9 @@ def _convolve_columns(xp: Any, x: Any, weights: Any, y: Any, window: Window) -> 
     group = x.shape[1] // depth
     matrix = weights.reshape(group, -1, depth * taps)
     row_items = x.shape[1] * taps * math.prod(window.outputs[1:])
-    rows = _fitting(xp, row_items * x.dtype.itemsize, window.outputs[0])
-    images = _fitting(xp, row_items * window.outputs[0] * x.dtype.itemsize, len(x))
+    item_bytes = max(4, x.dtype.itemsize)  # CuPy multiplies stacks of half precision as float32
+    rows = _fitting(xp, row_items * item_bytes, window.outputs[0])
+    images = _fitting(xp, row_items * window.outputs[0] * item_bytes, len(x))
     scratch = xp.empty(row_items * rows * images, x.dtype)
     for first in range(0, len(x), images):
         windows = _windows(xp, x[first : first + images], window)
