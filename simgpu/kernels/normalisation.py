@@ -85,13 +85,18 @@ def _softmax(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes:
     (x, y), axis = _rows((inputs[0], outputs[0]), attributes)
     xp.subtract(x, xp.max(x, axis=axis, keepdims=True), out=y)
     xp.exp(y, out=y)
-    y /= xp.sum(y, axis=axis, keepdims=True)
+    y /= _sum(xp, y, axis)
 
 
 def _log_softmax(xp: Any, inputs: Sequence[Any], outputs: Sequence[Any], attributes: Attributes) -> None:
     (x, y), axis = _rows((inputs[0], outputs[0]), attributes)
     xp.subtract(x, xp.max(x, axis=axis, keepdims=True), out=y)
-    y -= xp.log(xp.sum(xp.exp(y), axis=axis, keepdims=True))
+    y -= xp.log(_sum(xp, xp.exp(y), axis))
+
+
+def _sum(xp: Any, x: Any, axis: int) -> Any:
+    """Add in float32 at least: half precision comes to a stop at 2048."""
+    return xp.sum(x, axis=axis, keepdims=True, dtype=xp.float32 if x.dtype.itemsize == 2 else None)
 
 
 ROWS = (

@@ -33,11 +33,16 @@ def _infer(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
 
 
 def reduce_into(xp: Any, function: str, x: Any, y: Any, **options: Any) -> None:
-    """Call a reduction that writes into `y`. CuPy's minimum cannot: it takes `out` for a dtype (14.2)."""
+    """Call a reduction that writes into `y`.
+
+    CuPy's minimum cannot: it takes `out` for a dtype (14.2). Its sums are sums in the dtype that they are told.
+    """
     if function == "min" and xp.__name__ != "numpy":
         xp.copyto(y, xp.min(x, **options))
-    else:
-        getattr(xp, function)(x, out=y, **options)
+        return
+    if function in ("sum", "prod") and y.dtype.char == "e":  # half precision
+        options["dtype"] = xp.float32
+    getattr(xp, function)(x, out=y, **options)
 
 
 def _by(function: str) -> Compute:

@@ -53,12 +53,16 @@ def examples():
 def half_precision():
     """Return examples of what is computed in more than half precision on the way."""
     x = np.linspace(-5, 5, 24, dtype=np.float32).reshape(4, 6).astype(np.float16)
+    ones = np.ones((3, 5000), np.float16)
     brain = np.stack([x, x]).astype(array_dtype("bfloat16"))
     return [
         *(Example(name, (x,), {}) for name in ("Erf", "Softmax")),
         Example("MatMul", (x, x.T), {}),
         Example("MatMul", (brain, brain.swapaxes(-1, -2)), {}),
         Example("Add", (brain, brain), {}),
+        *(Example(name, (ones,), {"axes": (1,)}) for name in ("ReduceSum", "ReduceMean")),
+        Example("Softmax", (ones,), {"axis": 1}),
+        Example("var", (ones * np.float16(100) * x[:3, :1],), {"axis": 0}),
     ]
 
 

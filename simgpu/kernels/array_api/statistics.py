@@ -76,11 +76,13 @@ def _by(function: str, *, passes_dtype: bool = False) -> Compute:
         if not is_defined:
             xp.divide(y if inputs[0].size else 0.0, 0.0, out=y)
 
-    return through_single(compute)
+    return through_single(compute, everywhere=function in _SQUARING)
 
 
 _MEANS = frozenset({"mean", "std", "var"})
 """What divides by a number of elements: where that is 0 or less the result is not a number, or infinite."""
+_SQUARING = frozenset({"std", "var"})
+"""What adds up squares, which half precision soon cannot hold; CuPy adds in the dtype of the result."""
 
 
 def _elements(x: Any, attributes: Attributes) -> int:
@@ -125,7 +127,7 @@ def _running(function: str, first: int) -> Compute:
             y = y[(*before, slice(1, None))]
         getattr(xp, function)(x, axis=axis, dtype=y.dtype, out=y)
 
-    return through_single(compute)
+    return through_single(compute, everywhere=True)  # a running sum in half precision comes to a stop at 2048
 
 
 def _infer_diff(inputs: Specs, attributes: Attributes) -> tuple[TensorSpec, ...]:
