@@ -1,6 +1,7 @@
 """Where bytes live: on a card, in host memory, or nowhere."""
 
-from simgpu.storage.card_storage import CardUse, CupyStorage
+from simgpu.storage.card_limits import CardUse
+from simgpu.storage.card_storage import CupyStorage
 from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
 from simgpu.storage.cupy_region import CupyRegion
 from simgpu.storage.detecting import detect

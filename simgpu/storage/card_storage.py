@@ -8,43 +8,24 @@ bytes, on the stream of the receiving device; all others go through pinned host 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakSet
 
 import numpy as np
 
-from simgpu.errors import InvalidValue, MemoryShortage, OutOfDeviceMemory
+from simgpu.errors import InvalidValue
 from simgpu.graph import Constant, TensorSpec
 from simgpu.kernels import Attributes, OperationRule
-from simgpu.storage.cupy_region import CupyRegion, Lease, Place, ReadOnly, span_of
+from simgpu.storage.card_copies import CardCopies
+from simgpu.storage.card_limits import RESERVE_BYTES, SCRATCH_BYTES, CardUse, Partition, check_partition, check_room
+from simgpu.storage.cupy_region import CupyRegion, Lease, Place, ReadOnly
 from simgpu.storage.driver import Driver, Event
 from simgpu.storage.guards import Guards, Raw
 from simgpu.storage.layout import viewed
 from simgpu.storage.numpy_storage import NumpyStorage
 from simgpu.storage.storage import Moments, Region, Show
-from simgpu.units import MiB, short_size
-
-SCRATCH_BYTES = 256 * MiB
-RESERVE_BYTES = 2048 * MiB
-"""What stays free for CUDA's context, its modules and libraries, when devices open."""
-
 
 _DRAWN = frozenset({"RandomUniform", "RandomNormal", "RandomUniformInt"})
-
-
-Partition = Literal["none", "green"]
-
-
-@dataclass(frozen=True, slots=True)
-class CardUse:
-    """What of a card is used, in bytes. `outside` is what no limit holds: context, modules, libraries, others."""
-
-    total_bytes: int
-    free_bytes: int
-    regions_bytes: int
-    scratch_bytes: int
-    outside_bytes: int
 
 
 class Launching:
@@ -88,11 +69,12 @@ class CupyStorage:
                 raise InvalidValue(f"{name}={size!r} is not a size; give an int of 0 or more bytes")
         if raw not in ("refuse", "allow"):
             raise InvalidValue(f"raw={raw!r} is not one of refuse, allow")
-        _check_partition(partition, sm_counts)
+        check_partition(partition, sm_counts)
         self.driver = driver
         self.guards = Guards(driver, raw)
         self.quiet = Launching()
         self._host = NumpyStorage()
+        self._copies = CardCopies(driver)
         self._scratch_bytes, self._reserve_bytes, self._poison = scratch_bytes, reserve_bytes, poison
         self._regions: WeakSet[CupyRegion] = WeakSet()  # those of a runtime that is dropped close by themselves
         self._stream_makers = driver.green_streams(sm_counts) if partition == "green" else None
@@ -101,7 +83,7 @@ class CupyStorage:
         """Take the memory of one logical device. Raises OutOfDeviceMemory where the card has not enough left."""
         if kind != "GPU":
             return self._host.open(limit_bytes)
-        self._check_room(device, 0 if grows else limit_bytes)
+        check_room(self.driver, device, 0 if grows else limit_bytes, self._scratch_bytes, self._reserve_bytes)
         region = CupyRegion(
             self.driver,
             self.guards,
@@ -169,7 +151,7 @@ class CupyStorage:
             for output in outputs:
                 values = np.empty(output.shape, output.dtype)
                 self._host.compute(rule, inputs, (values,), attributes)
-                self._upload(region, output, values)
+                self._copies.upload(region, output, values)
             return
         region.order([it for it in inputs if self.driver.is_array(it)], outputs)
         with region.inside():
@@ -200,7 +182,7 @@ class CupyStorage:
             with region.inside():
                 self.driver.run_function("copyto", target, value)
             return None
-        return self._upload(region, target, np.asarray(value))
+        return self._copies.upload(region, target, np.asarray(value))
 
     def copy(self, source: Any, target: Any) -> Moments | None:
         """Copy an array into another of the same shape and dtype. Between two GPUs, this launches the copy."""
@@ -208,35 +190,18 @@ class CupyStorage:
             self._host.copy(self._on_host(source), target)
             return None
         if isinstance(source, np.ndarray):
-            return self._upload(self.region_of(target), target, source)
-        regions = self.region_of(source), self.region_of(target)
-        is_plain = source.flags.c_contiguous and target.flags.c_contiguous
-        if regions[0] is not regions[1]:
-            return self._transfer(*regions, source, target)
-        regions[0].order((source,), (target,))
-        if is_plain:
-            self.driver.copy_bytes(target.data.ptr, source.data.ptr, source.nbytes, regions[0].stream)
-        else:
-            with regions[0].inside():
-                self.driver.run_function("copyto", target, source)
+            return self._copies.upload(self.region_of(target), target, source)
+        giver, taker = self.region_of(source), self.region_of(target)
+        if giver is not taker:
+            return self._copies.between(giver, taker, source, target)
+        self._copies.within(taker, source, target)
         return None
 
     def read(self, source: Any) -> Any:
         """Return a copy that belongs to the caller; wait for what makes the values."""
         if isinstance(source, np.ndarray):
             return self._host.read(source)
-        region = self.region_of(source)
-        region.order((source,), ())
-        with region.inside():
-            plain = source if source.flags.c_contiguous else self.driver.run_function("ascontiguousarray", source)
-        pinned = self.driver.pinned(plain.nbytes)
-        with region.lock:
-            self.driver.wait(region.outbound, self.driver.record(region.stream))
-            self.driver.copy_bytes(pinned.ptr, plain.data.ptr, plain.nbytes, region.outbound)
-            done = self.driver.record(region.outbound)
-            region.fences.put_up(span_of(plain), done, is_write=False)
-        self.driver.wait_on_host(done)
-        return np.array(pinned.array[: plain.nbytes].view(plain.dtype).reshape(plain.shape))
+        return self._copies.download(self.region_of(source), source)
 
     def view(self, source: Any, show: Show) -> tuple[Any, TensorSpec]:
         """Return what `show` makes of an array, without touching its elements."""
@@ -302,97 +267,7 @@ class CupyStorage:
         """Return an input for a kernel: an array in host memory becomes one in scratch memory."""
         return self.driver.run_function("asarray", value) if isinstance(value, np.ndarray) else value
 
-    def _upload(self, region: CupyRegion, target: Any, values: np.ndarray[Any, Any]) -> Moments | None:
-        """Bring values from host memory, through pinned memory that is free again when the copy has ended."""
-        with np.errstate(all="ignore"):
-            plain = np.ascontiguousarray(np.broadcast_to(values, target.shape), target.dtype)
-        if not target.flags.c_contiguous:
-            region.order((), (target,))
-            with region.inside():
-                self.driver.run_function("copyto", target, self.driver.run_function("asarray", plain))
-            return None
-        pinned = region.stage(plain)
-        with region.lock:
-            moments = self._ordered(region, None, target, lambda stream: self.driver.copy_bytes(
-                target.data.ptr, pinned.ptr, plain.nbytes, stream
-            ))  # fmt: skip
-        region.keep(pinned, moments.end)
-        return moments
-
-    def _transfer(self, giver: CupyRegion, taker: CupyRegion, source: Any, target: Any) -> Moments:
-        """Launch a copy between two devices on the inbound stream of the one that takes."""
-        first, second = sorted((giver, taker), key=id)  # the order in which everyone locks two
-        with first.lock, second.lock:
-            if source.flags.c_contiguous and target.flags.c_contiguous:
-                return self._ordered(taker, (giver, source), target, lambda stream: self.driver.copy_bytes(
-                    target.data.ptr, source.data.ptr, source.nbytes, stream
-                ))  # fmt: skip
-            return self._ordered(taker, (giver, source), target, lambda stream: self._copy_elements(
-                source, target, stream
-            ))  # fmt: skip
-
-    def _copy_elements(self, source: Any, target: Any, stream: Any) -> None:
-        with self.driver.using(stream):
-            self.driver.run_function("copyto", target, source)
-
-    def _ordered(
-        self,
-        taker: CupyRegion,
-        origin: tuple[CupyRegion, Any] | None,
-        target: Any,
-        launch: Callable[[Any], None],
-    ) -> Moments:
-        """Launch a copy behind everything that it must not overtake, and fence what it reads and writes."""
-        driver, stream, span = self.driver, taker.inbound, span_of(target)
-        waits = [driver.record(taker.stream), *taker.fences.before(span, is_write=True)]
-        if origin is not None:
-            giver, source = origin
-            waits += [driver.record(giver.stream), *giver.fences.before(span_of(source), is_write=False)]
-        for event in waits:
-            driver.wait(stream, event)
-        start = driver.record(stream, is_timed=True)
-        launch(stream)
-        end = driver.record(stream, is_timed=True)
-        taker.fences.put_up(span, end, is_write=True)
-        if origin is not None:
-            giver.fences.put_up(span_of(source), end, is_write=False)
-        return Moments(start, end)
-
-    def _check_room(self, device: str, limit_bytes: int) -> None:
-        """Refuse a device for which the card has not enough left, with all figures."""
-        free, total = self.driver.memory_info()
-        needed = limit_bytes + self._scratch_bytes + self._reserve_bytes
-        if needed <= free:
-            return
-        shortage = MemoryShortage(
-            device=device,
-            owner="the start of the device",
-            requested_bytes=limit_bytes,
-            needed_bytes=needed,
-            used_bytes=total - free,
-            limit_bytes=total,
-            largest_hole_bytes=free,
-        )
-        raise OutOfDeviceMemory(
-            f"{device} cannot start: its limit of {short_size(limit_bytes)}, {short_size(self._scratch_bytes)} of "
-            f"scratch memory and a reserve of {short_size(self._reserve_bytes)} for CUDA are {short_size(needed)}, and "
-            f"{short_size(free)} of the card's {short_size(total)} are free; lower the limits, or scratch_bytes and "
-            "reserve_bytes of CupyStorage",
-            shortage,
-        )
-
 
 def _is_made_on_host(rule: OperationRule, attributes: Attributes) -> bool:
     """Tell whether NumPy makes the values on every storage: what is random, and what the caller gives."""
     return rule.name in _DRAWN or (rule.name == "Variable" and not isinstance(attributes["initializer"], Constant))
-
-
-def _check_partition(partition: Partition, sm_counts: Sequence[int]) -> None:
-    if partition not in ("none", "green"):
-        raise InvalidValue(f"partition={partition!r} is not one of none, green")
-    is_count = isinstance(sm_counts, Sequence) and all(type(it) is int and it > 0 for it in sm_counts)
-    if not is_count or bool(sm_counts) != (partition == "green"):
-        raise InvalidValue(
-            f"sm_counts={sm_counts!r} with partition={partition!r}: a green partition needs a number of "
-            "multiprocessors for each device, such as (64, 64), and no other has one"
-        )
