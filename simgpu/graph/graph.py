@@ -76,12 +76,12 @@ class Operation:
     @property
     def inputs(self) -> tuple[int, ...]:
         """Tensors that the operation reads, in order."""
-        return self.graph.data.inputs[self.index]
+        return self.graph.data.inputs.row(self.index)
 
     @property
     def control_inputs(self) -> tuple[int, ...]:
         """Operations that must have finished before this one starts."""
-        return self.graph.data.control_inputs[self.index]
+        return self.graph.data.control_inputs.row(self.index)
 
     @property
     def outputs(self) -> range:
@@ -164,10 +164,10 @@ class Graph:
         return list(dict.fromkeys([*sources, *data.control_inputs[index]]))
 
     @cached_property
-    def order(self) -> list[int]:
+    def order(self) -> Sequence[int]:
         """Operations in topological order, the lowest number first among those that are ready."""
         if self._is_in_order():
-            return list(range(len(self)))
+            return range(len(self))
         return topological_order([self.predecessors(index) for index in range(len(self))])
 
     def _is_in_order(self) -> bool:

@@ -71,5 +71,8 @@ class Rows(MadeOnDemand[tuple[int, ...]]):
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def _made(self, place: int) -> tuple[int, ...]:
+    def row(self, place: int) -> tuple[int, ...]:
+        """Return a row that is there, counted from the first one: the same as by an index, and faster."""
         return tuple(self.values[self.starts[place] : self.starts[place + 1]])
+
+    _made = row

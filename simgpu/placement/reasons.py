@@ -46,11 +46,12 @@ class Reasons:
         """
         members: dict[int, list[int]] = {}
         for index in range(len(assigned)):
-            members.setdefault(self.groups.root(index), []).append(index)
+            root = self.groups.root(index)
+            if root != index:
+                members.setdefault(root, [root]).append(index)
         return {
             root: min(group, key=lambda index: (self._weight(index, assigned[index]), index))
             for root, group in members.items()
-            if len(group) > 1
         }
 
     def _weight(self, index: int, device: int) -> int:

@@ -45,7 +45,12 @@ def requests_of(graph: Graph, rules: Sequence[Rule | Mapping[str, str]]) -> tupl
     chosen: dict[int, int] = {}
     for position, rule in enumerate(known):
         chosen.update(dict.fromkeys(_matches(graph, rule, position), position))
-    return tuple(_request(device, chosen.get(index), known) for index, device in enumerate(graph.data.devices))
+    made: dict[tuple[str, int | None], Request] = {}  # one for all operations that ask alike
+    for index, device in enumerate(graph.data.devices):
+        asked = (device, chosen.get(index))
+        if asked not in made:
+            made[asked] = _request(*asked, known)
+    return tuple(made[device, chosen.get(index)] for index, device in enumerate(graph.data.devices))
 
 
 def _request(device: str, position: int | None, rules: Sequence[Rule]) -> Request:

@@ -79,7 +79,7 @@ class _Lowering:
         self._number_tasks()
 
     def _number_buffers(self) -> None:
-        """Give all (tensor, device) numbers, and find the reads that are the first to name a copy: each makes a transfer."""
+        """Give all (tensor, device) numbers, and find the reads that name a copy first: each makes a transfer."""
         reads, devices = self.reads, len(self.placement.machine.devices)
         home_key = np.arange(len(self.home)) * devices + self.home
         named_by_reads = np.stack([home_key[reads.tensor], reads.tensor * devices + reads.device], axis=1).ravel()
@@ -99,7 +99,7 @@ class _Lowering:
         self.moving_read = named_first[(named_first < count) & (named_first % 2 == 1)] // 2
 
     def _number_tasks(self) -> None:
-        """Give numbers to an operation's transfers, then its own task, then those of the next one, and the fetches last."""
+        """Give numbers to an operation's transfers, to its own task, then to those of the next; to fetches last."""
         operation = self.reads.operation[self.moving_read]
         moves = np.bincount(operation, minlength=len(self.graph)).cumsum()
         own = self.has_task.cumsum()

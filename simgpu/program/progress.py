@@ -31,12 +31,13 @@ class Progress:
         self.blocks: list[Block | None] = [None] * len(program.buffers)
         self._buffers, self._owners = program.buffers, [*map(program.buffers.owner, range(len(program.buffers)))]
         self._memory = [Table(MemoryEvent, None, _NO_YES, self._owners, None, None) for _ in devices]
-        self._actions = Table(Action, None, _NO_YES)
+        self._actions = Table(Action, range(len(program.tasks)), _NO_YES)
         self.trace = _new_trace(program, engine, clock)
         self.trace.memory, self.trace.actions = self._memory, self._actions
-        self._reads, self._writes, self._followers = program.tasks.reads, program.tasks.writes, program.followers
-        self._waiting_for = [*map(len, program.tasks.waits_for)]
-        self._readers = list(program.reader_counts)
+        self._reads, self._writes = program.tasks.reads.row, program.tasks.writes.row
+        self._followers = program.followers.row
+        self._waiting_for = array("i", map(len, program.tasks.waits_for))
+        self._readers = array("i", program.reader_counts)
         self._resident = frozenset(program.residents)
         self.unfinished = len(program.tasks)
         self._has_finished = bytearray(len(program.tasks))
@@ -60,11 +61,11 @@ class Progress:
         for task in done:
             self._has_finished[task] = True
             self.unfinished -= 1
-            for buffer in dict.fromkeys(self._reads[task]):
+            for buffer in dict.fromkeys(self._reads(task)):
                 self._readers[buffer] -= 1
-            for follower in self._followers[task]:
+            for follower in self._followers(task):
                 self._waiting_for[follower] -= 1
-        left = [buffer for task in sorted(done) for buffer in self._writes[task] if self._readers[buffer]]
+        left = [buffer for task in sorted(done) for buffer in self._writes(task) if self._readers[buffer]]
         for buffer in (*self.program.residents, *left):
             self._allocate([buffer], time_ps)
         self.closes_at_ps = time_ps
@@ -74,12 +75,12 @@ class Progress:
         """Grant what a task writes: all of it, or none and OutOfDeviceMemory."""
         self.closes_at_ps = max(self.closes_at_ps, time_ps)
         self._actions.append(task, False)
-        self._allocate(self._writes[task], time_ps)
+        self._allocate(self._writes(task), time_ps)
 
     def try_start(self, task: int, time_ps: int) -> OutOfDeviceMemory | None:
         """Start a task if there is memory for what it writes; return what is lacking, and change nothing, if not."""
         try:
-            self._allocate(self._writes[task], time_ps)
+            self._allocate(self._writes(task), time_ps)
         except OutOfDeviceMemory as error:
             return error
         self._actions.append(task, False)
@@ -91,13 +92,13 @@ class Progress:
         self.unfinished -= 1
         self._has_finished[task] = True
         self._actions.append(task, True)
-        for buffer in dict.fromkeys(self._reads[task]):
+        for buffer in dict.fromkeys(self._reads(task)):
             self._readers[buffer] -= 1
             self._release_unread(buffer, time_ps)
-        for buffer in self._writes[task]:
+        for buffer in self._writes(task):
             self._release_unread(buffer, time_ps)
         ready = []
-        for follower in self._followers[task]:
+        for follower in self._followers(task):
             self._waiting_for[follower] -= 1
             if self._waiting_for[follower] == 0:
                 ready.append(follower)

@@ -139,7 +139,10 @@ def _number(operation: Operation, attribute: str) -> int:
 
 
 def _rank(operation: Operation, given: object) -> int:
-    rank = index(given) if isinstance(given, SupportsIndex) else None
+    if type(given) is int:  # to ask whether it is a SupportsIndex takes long
+        rank: int | None = given
+    else:
+        rank = index(given) if isinstance(given, SupportsIndex) else None
     if rank is None or abs(rank) > LARGEST:
         raise GraphError(f"operation {operation.name!r} has the rank {given!r}; a discipline gives an int of 64 bits")
     return rank

@@ -28,7 +28,7 @@ from simgpu.simulation.perturbations import Fails, perturbed
 from simgpu.simulation.running import run
 from simgpu.simulation.spilling import Spilling
 from simgpu.simulation.timeline import Timeline
-from simgpu.simulation.tracing import replay, spans_of
+from simgpu.simulation.tracing import Story, replay, spans_of, story_of
 from simgpu.simulation.waiting import WaitingForMemory
 from simgpu.simulation.workload import Workload
 from simgpu.trace import Trace
@@ -76,12 +76,11 @@ class _Simulation:
 
     def of(self, placement: Placement) -> Trace:
         """Run first, then do to the ledgers what has happened: where memory lacks, nothing after it counts."""
-        program, hardware = lower(placement), self._hardware(placement)
-        timeline = self._run(self._workload(program, hardware))
-        failure = self._first_failure(program, timeline)
+        program = lower(placement)
+        story, failure = self._happened(program)
         with Progress(program, "simulate", "modelled") as progress:
             progress.begin()
-            replay(progress, timeline, timeline.log if failure is None else timeline.log[: failure[1].log_end])
+            replay(progress, story)
             if failure is None:
                 return progress.trace
             fails, strikes = failure
@@ -90,6 +89,13 @@ class _Simulation:
         if fails.then == "raise":
             raise_failure(program, strikes, progress.trace)
         return taking_over.joined(progress.trace, self._after(fails, strikes, progress, survived))
+
+    def _happened(self, program: Program) -> tuple[Story, tuple[Fails, Failure] | None]:
+        """Run a program until its end or the failure of a device, and tell what happened until then."""
+        timeline = self._run(self._workload(program, self._hardware(program.placement)))
+        failure = self._first_failure(program, timeline)
+        end = len(timeline.log) if failure is None else failure[1].log_end
+        return story_of(program, timeline, timeline.log[:end]), failure
 
     def with_memory(self, placement: Placement) -> Trace:
         """Run with the ledgers, which have a say in when what starts."""
@@ -128,7 +134,8 @@ class _Simulation:
         timeline = self._run(workload)
         with Progress(program, "simulate", "modelled") as progress:
             progress.begin(rest.done, failure.at_ps)
-            replay(progress, timeline, timeline.log, done=rest.done, extras=[it.move for it in rest.restored])
+            extras = [it.move for it in rest.restored]
+            replay(progress, story_of(program, timeline, timeline.log, done=rest.done, extras=extras))
         return progress.trace
 
     def _hardware(self, placement: Placement) -> Hardware:

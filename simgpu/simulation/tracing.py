@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ _KINDS = ("compute", "transfer", "launch")
 _COMPUTE, _TRANSFER, _LAUNCH = range(len(_KINDS))
 _AT_A_TIME = 2**16
 
+Numbers = NDArray[np.int32]
+
 
 @dataclass(frozen=True, slots=True)
 class Extra:
@@ -28,35 +31,52 @@ class Extra:
     size_bytes: int
 
 
-def replay(
-    progress: Progress, timeline: Timeline, log: Ints, *, done: Collection[int] = (), extras: Sequence[Extra] = ()
-) -> None:
-    """Do to the ledgers what a log says, and write the spans. Raises OutOfDeviceMemory where a start has no memory.
+@dataclass(frozen=True, slots=True, eq=False)
+class Story:
+    """What happened in a run, in order: the entries of a log, when each was, and the spans that they end.
 
-    What is done beforehand, and extra transfers, are not for the ledgers.
+    It is all that a trace needs of a timeline, which takes more memory. Times of launches are left out.
+    """
+
+    log: NDArray[np.int32]
+    times_ps: Ints
+    spans: Table[Span]
+
+
+def story_of(
+    program: Program, timeline: Timeline, log: Ints, *, done: Collection[int] = (), extras: Sequence[Extra] = ()
+) -> Story:
+    """Tell what a log says, without what was done beforehand."""
+    if done:
+        log = log[~np.isin(log // 4, list(done))]
+    tasks = log // 4
+    times_ps = np.where(log % 4 == STARTED, timeline.start_ps[tasks], timeline.end_ps[tasks])
+    return Story(log.astype(np.int32), times_ps, spans_of(program, timeline, log, extras))
+
+
+def replay(progress: Progress, story: Story) -> None:
+    """Do to the ledgers what happened, and note the spans. Raises OutOfDeviceMemory where a start has no memory.
+
+    Extra transfers are not for the ledgers.
     """
     happened, count = 0, len(progress.program.tasks)
     try:
-        for task, what, time_ps in _events(timeline, log):
-            if task >= count or task in done:
-                pass
-            elif what == STARTED:
+        for task, what, time_ps in _events(story):
+            if task < count and what == STARTED:
                 progress.start(task, time_ps)
-            elif what == FINISHED:
+            elif task < count and what == FINISHED:
                 progress.finish(task, time_ps)
             happened += 1
     finally:
-        kept = log[:happened]
-        if done:
-            kept = kept[~np.isin(kept // 4, list(done))]
-        progress.trace.spans = spans_of(progress.program, timeline, kept, extras)
+        spans = int(np.count_nonzero(story.log[:happened] % 4 != STARTED))
+        progress.trace.spans = story.spans if spans == len(story.spans) else story.spans.head(spans)
 
 
-def _events(timeline: Timeline, log: Ints) -> Iterator[tuple[int, int, int]]:
-    """Yield the task of each entry of a log, what happened, and when a start or end was; some at a time."""
-    for first in range(0, len(log), _AT_A_TIME):
-        tasks, what = np.divmod(log[first : first + _AT_A_TIME], 4)
-        times_ps = np.where(what == STARTED, timeline.start_ps[tasks], timeline.end_ps[tasks])
+def _events(story: Story) -> Iterator[tuple[int, int, int]]:
+    """Yield the task of each entry, what happened, and when; made of arrays some at a time."""
+    for first in range(0, len(story.log), _AT_A_TIME):
+        tasks, what = np.divmod(story.log[first : first + _AT_A_TIME], 4)
+        times_ps = story.times_ps[first : first + _AT_A_TIME]
         yield from zip(tasks.tolist(), what.tolist(), times_ps.tolist(), strict=True)
 
 
@@ -64,7 +84,9 @@ def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[E
     """Return the spans that a log ends: those of launches and of tasks, in its order."""
     names = [*map(program.tasks.name, range(len(program.tasks))), *(it.name for it in extras)]
     about = _about(program, extras)
-    columns = _columns(about, timeline, log[log % 4 != STARTED])
+    rows = _Rows(about, timeline)
+    parts = [rows.next_of(log[first : first + _AT_A_TIME]) for first in range(0, len(log) or 1, _AT_A_TIME)]
+    columns = map(np.concatenate, zip(*parts, strict=True))
     return Table(Span, _KINDS, names, about.resources, *(None,) * 5, columns=columns)
 
 
@@ -72,64 +94,76 @@ def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[E
 class _About:
     """What the spans of each task say besides times. `resources` are names of devices and ways."""
 
-    kind: Ints
-    resource: Ints
-    launched_for: Ints
+    kind: NDArray[np.int8]
+    resource: Numbers
+    launched_for: Numbers
     size_bytes: Ints
     resources: list[str]
 
 
-def _columns(about: _About, timeline: Timeline, rows: Ints) -> Iterator[Ints]:
-    """Yield the columns of spans, each when the one before has been taken: together they are large."""
-    tasks, is_launch = rows // 4, rows % 4 == LAUNCHED
-    yield np.where(is_launch, _LAUNCH, about.kind[tasks])
-    yield tasks
-    yield np.where(is_launch, about.launched_for[tasks], about.resource[tasks])
-    ready_ps = np.maximum(timeline.ready_ps, timeline.launch_end_ps)
-    yield np.where(is_launch, timeline.launchable_ps[tasks], ready_ps[tasks])
-    yield np.where(is_launch, timeline.launch_start_ps[tasks], timeline.start_ps[tasks])
-    yield np.where(is_launch, timeline.launch_end_ps[tasks], timeline.end_ps[tasks])
-    yield _causes(timeline, tasks, is_launch)
-    yield np.where(is_launch, 0, about.size_bytes[tasks])
+class _Rows:
+    """Makes the rows of spans, some at a time: all together take much memory until they are in a table.
 
+    It keeps which row is that of the launch of a task, and of the task itself: what made a task ready ended before it.
+    """
 
-def _causes(timeline: Timeline, tasks: Ints, is_launch: NDArray[np.bool_]) -> Ints:
-    """Return for each row the one whose end made it ready."""
-    count = len(timeline.end_ps)
-    launch_row, task_row = _places(count, tasks, is_launch), _places(count, tasks, ~is_launch)
-    launch_end_ps = timeline.launch_end_ps
-    after_launch = (launch_end_ps != NONE) & (launch_end_ps >= timeline.ready_ps)
-    before, what = timeline.launch_cause // 4, timeline.launch_cause % 4
-    of_launch = np.where(what == LAUNCHED, _at(launch_row, before), _at(task_row, before))
-    of_task = np.where(after_launch, launch_row[:-1], _at(task_row, timeline.cause))
-    return np.where(is_launch, of_launch[tasks], of_task[tasks])
+    def __init__(self, about: _About, timeline: Timeline) -> None:
+        count = len(timeline.end_ps)
+        self._about, self._timeline = about, timeline
+        self._launch_row = np.full(count + 1, NO_CAUSE, np.int32)  # the last one is that of NONE
+        self._task_row = self._launch_row.copy()
+        self._count = 0
 
+    def next_of(self, log: Ints) -> tuple[NDArray[Any], ...]:
+        """Return the columns of the rows that the next entries of a log make."""
+        ends = log[log % 4 != STARTED]
+        tasks, is_launch, about = ends // 4, ends % 4 == LAUNCHED, self._about
+        rows = np.arange(self._count, self._count + len(ends), dtype=np.int32)
+        self._launch_row[tasks[is_launch]], self._task_row[tasks[~is_launch]] = rows[is_launch], rows[~is_launch]
+        self._count += len(ends)
+        return (
+            np.where(is_launch, np.int8(_LAUNCH), about.kind[tasks]),
+            tasks.astype(np.int32),
+            np.where(is_launch, about.launched_for[tasks], about.resource[tasks]),
+            *self._times_ps(tasks, is_launch),
+            np.where(is_launch, self._causes_of_launches(tasks), self._causes_of_tasks(tasks)),
+            np.where(is_launch, 0, about.size_bytes[tasks]),
+        )
 
-def _places(count: int, tasks: Ints, is_meant: NDArray[np.bool_]) -> Ints:
-    """Return for each task the place of its row among those that are meant."""
-    places = np.full(count + 1, NO_CAUSE, np.int64)  # the last one is that of NONE
-    places[tasks[is_meant]] = np.flatnonzero(is_meant)
-    return places
+    def _times_ps(self, tasks: Ints, is_launch: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+        times = self._timeline
+        ready_ps = np.maximum(times.ready_ps[tasks], times.launch_end_ps[tasks])
+        return (
+            np.where(is_launch, times.launchable_ps[tasks], ready_ps),
+            np.where(is_launch, times.launch_start_ps[tasks], times.start_ps[tasks]),
+            np.where(is_launch, times.launch_end_ps[tasks], times.end_ps[tasks]),
+        )
 
+    def _causes_of_launches(self, tasks: Ints) -> Numbers:
+        cause = self._timeline.launch_cause[tasks]
+        before = cause // 4  # that of NONE is NONE
+        return np.where(cause % 4 == LAUNCHED, self._launch_row[before], self._task_row[before])
 
-def _at(places: Ints, tasks: Ints) -> Ints:
-    return places[np.where(tasks < 0, len(places) - 1, tasks)]
+    def _causes_of_tasks(self, tasks: Ints) -> Numbers:
+        launch_end_ps, cause = self._timeline.launch_end_ps[tasks], self._timeline.cause[tasks]
+        after_launch = (launch_end_ps != NONE) & (launch_end_ps >= self._timeline.ready_ps[tasks])
+        return np.where(after_launch, self._launch_row[tasks], self._task_row[cause])
 
 
 def _about(program: Program, extras: Sequence[Extra]) -> _About:
     tasks, machine = program.tasks, program.placement.machine
     numbers = {device.name: number for number, device in enumerate(machine.devices)}
     is_computed = tasks.are(TaskKind.COMPUTE)
-    size_bytes, resource = np.zeros(len(tasks), np.int64), np.array(tasks.device, np.int64)
+    size_bytes, resource = np.zeros(len(tasks), np.int64), np.array(tasks.device, np.int32)
     for task in np.flatnonzero(~is_computed).tolist():
         size_bytes[task] = tasks.graph.tensor_spec(tasks.subject[task]).nbytes
         way = path_name(machine, tasks.source[task], tasks.device[task])
         resource[task] = numbers.setdefault(way, len(numbers))
     ways = [numbers.setdefault(it.way, len(numbers)) for it in extras]
     return _About(
-        kind=np.append(np.where(is_computed, _COMPUTE, _TRANSFER), [_TRANSFER for _ in extras]),
-        resource=np.append(resource, ways).astype(np.int64),
-        launched_for=np.append(launching_gpus(program), [NONE for _ in extras]).astype(np.int64),
+        kind=np.append(np.where(is_computed, _COMPUTE, _TRANSFER), [_TRANSFER for _ in extras]).astype(np.int8),
+        resource=np.append(resource, ways).astype(np.int32),
+        launched_for=np.append(launching_gpus(program), [NONE for _ in extras]).astype(np.int32),
         size_bytes=np.append(size_bytes, [it.size_bytes for it in extras]).astype(np.int64),
         resources=list(numbers),
     )

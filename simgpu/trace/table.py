@@ -34,6 +34,10 @@ class Table(Sequence[Row], Generic[Row]):
             except OverflowError:  # beyond 64 bits
                 self._columns[place] = [*self._columns[place], number]
 
+    def head(self, count: int) -> Table[Row]:
+        """Return a table of the first rows."""
+        return Table(self._make, *self._words, columns=(column[:count] for column in self._columns))
+
     def __len__(self) -> int:
         return len(self._columns[0])
 
@@ -96,8 +100,10 @@ def _type(words: Words) -> str:
 
 def _column(type: str, values: Any) -> Any:
     try:
-        if hasattr(values, "astype"):
-            return array(type, values.astype(type).tobytes())
-        return array(type, values)
+        if not hasattr(values, "astype"):
+            return array(type, values)
+        column = array(type)
+        column.frombytes(values.astype(type, order="C", copy=False).view("B"))
+        return column
     except OverflowError:  # beyond 64 bits
         return values.tolist() if hasattr(values, "tolist") else list(values)

@@ -36,7 +36,7 @@ def test_an_operation_may_read_what_is_added_later(builder):
     graph = chain(builder, "b a", "c b", "a").build()
 
     assert [operation.inputs for operation in graph] == [(2,), (0,), ()]
-    assert graph.order == [2, 0, 1]
+    assert list(graph.order) == [2, 0, 1]
 
 
 def test_operations_without_a_name_are_counted_and_pass_over_names_that_are_taken(builder):
@@ -126,7 +126,7 @@ def test_a_loop_may_go_back_through_next_iteration(builder):
     builder.add("NextIteration", ["merge"], outputs=[SCALAR], name="next")
     graph = builder.build()
 
-    assert graph.order == [0, 1, 2]
+    assert list(graph.order) == [0, 1, 2]
     assert graph.operation("merge").inputs == (0, 2)
     assert graph.predecessors(1) == [0]
 
