@@ -1,7 +1,7 @@
 """From a placement to a program: which tensors must move, who waits for whom, who reads what.
 
 All operations at once, as arrays. Tensors in memories are numbered in the order in which operations, one after the
-other, name them: each input where it was made and where it is read, then the outputs.
+other, name them: each input where it is made and then, on another device, where it is read; then the outputs.
 """
 
 from __future__ import annotations
@@ -80,23 +80,23 @@ class _Lowering:
 
     def _number_buffers(self) -> None:
         """Give all (tensor, device) numbers, and find the reads that name a copy first: each makes a transfer."""
-        reads, devices = self.reads, len(self.placement.machine.devices)
-        home_key = np.arange(len(self.home)) * devices + self.home
-        named_by_reads = np.stack([home_key[reads.tensor], reads.tensor * devices + reads.device], axis=1).ravel()
-        operations = np.concatenate([np.repeat(reads.operation, 2), self.producer])
-        in_order = np.argsort(operations, kind="stable")
-        keys, first, number = _numbered(np.concatenate([named_by_reads, home_key])[in_order])
-        buffer = np.empty(len(in_order), np.int64)
-        buffer[in_order] = number
-        count = len(named_by_reads)
-        self.read_home_buffer, self.read_buffer, self.output_buffer = (
-            buffer[:count:2],
-            buffer[1:count:2],
-            buffer[count:],
-        )
-        self.buffer_tensor, self.buffer_device = np.divmod(keys, devices)
-        named_first = in_order[first]
-        self.moving_read = named_first[(named_first < count) & (named_first % 2 == 1)] // 2
+        reads, tensors = self.reads, len(self.producer)
+        named_at = 2 * np.arange(len(reads.tensor)) + np.array(self.graph.data.first_tensor)[reads.operation]
+        reads_until = np.searchsorted(reads.operation, self.producer, side="right")
+        home_named_at = 2 * reads_until + np.arange(tensors)
+        np.minimum.at(home_named_at, reads.tensor, named_at)  # by those that come before what they read
+        of_copy = np.flatnonzero(reads.device != self.home[reads.tensor])
+        devices = len(self.placement.machine.devices)
+        first, copy = _numbered(reads.tensor[of_copy] * devices + reads.device[of_copy])
+        self.moving_read = of_copy[first]
+        in_order = np.argsort(np.concatenate([home_named_at, named_at[self.moving_read] + 1]))
+        self.buffer_tensor = np.concatenate([np.arange(tensors), reads.tensor[self.moving_read]])[in_order]
+        self.buffer_device = np.concatenate([self.home, reads.device[self.moving_read]])[in_order]
+        number = np.empty(len(in_order), np.int64)
+        number[in_order] = np.arange(len(in_order))
+        self.home_buffer, self.moved_buffer = np.split(number, [tensors])
+        self.read_buffer = self.home_buffer[reads.tensor]
+        self.read_buffer[of_copy] = self.moved_buffer[copy]
 
     def _number_tasks(self) -> None:
         """Give numbers to an operation's transfers, to its own task, then to those of the next; to fetches last."""
@@ -121,7 +121,7 @@ class _Lowering:
             followers=_rows(*waits[::-1], self.count),
             buffers=self._buffers(),
             reader_counts=np.bincount(_distinct(*reads)[1], minlength=len(self.buffer_tensor)).tolist(),
-            residents=tuple(self.output_buffer[~self.has_task[self.producer]].tolist()),
+            residents=tuple(self.home_buffer[~self.has_task[self.producer]].tolist()),
             fetch_tasks=tuple(fetch_task_of[tensor] for tensor in self.graph.fetches),
         )
 
@@ -160,18 +160,17 @@ class _Lowering:
 
     def _task_reads(self) -> Pairs:
         """Return who reads which buffer, as tasks and buffers."""
+        moved = self.reads.tensor[self.moving_read]
         return (
             np.concatenate([self.own_task[self.reads.operation], self.transfer_task, self.fetch_task]),
-            np.concatenate(
-                [self.read_buffer, self.read_home_buffer[self.moving_read], self.output_buffer[self.fetched]]
-            ),
+            np.concatenate([self.read_buffer, self.home_buffer[moved], self.home_buffer[self.fetched]]),
         )
 
     def _task_writes(self) -> Pairs:
         is_written = self.has_task[self.producer]
         return (
             np.concatenate([self.own_task[self.producer[is_written]], self.transfer_task]),
-            np.concatenate([self.output_buffer[is_written], self.read_buffer[self.moving_read]]),
+            np.concatenate([self.home_buffer[is_written], self.moved_buffer]),
         )
 
     def _waits(self, reads: Pairs, writes: Pairs) -> Pairs:
@@ -198,13 +197,12 @@ def _on_host(placement: Placement) -> tuple[bytearray, bytearray]:
     return inputs, outputs
 
 
-def _numbered(keys: Ints) -> tuple[Ints, Ints, Ints]:
-    """Give numbers to keys as they come first; return keys by number, where each is first, and all numbers."""
-    distinct, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    in_order = np.argsort(first)
-    number = np.empty(len(distinct), np.int64)
-    number[in_order] = np.arange(len(distinct))
-    return distinct[in_order], first[in_order], number[place]
+def _numbered(keys: Ints) -> Pairs:
+    """Give numbers to keys as they come first; return where each is first, and all numbers."""
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return np.sort(first), number[place]
 
 
 def _distinct(rows: Ints, values: Ints) -> Pairs:

@@ -49,8 +49,10 @@ def story_of(
     """Tell what a log says, without what was done beforehand."""
     if done:
         log = log[~np.isin(log // 4, list(done))]
-    tasks = log // 4
-    times_ps = np.where(log % 4 == STARTED, timeline.start_ps[tasks], timeline.end_ps[tasks])
+    times_ps = np.empty(len(log), np.result_type(timeline.start_ps, timeline.end_ps))
+    for part in _parts(log):
+        tasks, what = np.divmod(log[part], 4)
+        times_ps[part] = np.where(what == STARTED, timeline.start_ps[tasks], timeline.end_ps[tasks])
     return Story(log.astype(np.int32), times_ps, spans_of(program, timeline, log, extras))
 
 
@@ -74,20 +76,26 @@ def replay(progress: Progress, story: Story) -> None:
 
 def _events(story: Story) -> Iterator[tuple[int, int, int]]:
     """Yield the task of each entry, what happened, and when; made of arrays some at a time."""
-    for first in range(0, len(story.log), _AT_A_TIME):
-        tasks, what = np.divmod(story.log[first : first + _AT_A_TIME], 4)
-        times_ps = story.times_ps[first : first + _AT_A_TIME]
-        yield from zip(tasks.tolist(), what.tolist(), times_ps.tolist(), strict=True)
+    for part in _parts(story.log):
+        tasks, what = np.divmod(story.log[part], 4)
+        yield from zip(tasks.tolist(), what.tolist(), story.times_ps[part].tolist(), strict=True)
+
+
+def _parts(log: NDArray[Any]) -> Iterator[slice]:
+    """Yield parts of a log, for what would take much memory if it were made of all entries at once."""
+    return (slice(first, first + _AT_A_TIME) for first in range(0, len(log), _AT_A_TIME))
 
 
 def spans_of(program: Program, timeline: Timeline, log: Ints, extras: Sequence[Extra] = ()) -> Table[Span]:
     """Return the spans that a log ends: those of launches and of tasks, in its order."""
     names = [*map(program.tasks.name, range(len(program.tasks))), *(it.name for it in extras)]
     about = _about(program, extras)
+    count = sum(int(np.count_nonzero(log[part] % 4 != STARTED)) for part in _parts(log))
+    spans = Table(Span, _KINDS, names, about.resources, *(None,) * 5, length=count)
     rows = _Rows(about, timeline)
-    parts = [rows.next_of(log[first : first + _AT_A_TIME]) for first in range(0, len(log) or 1, _AT_A_TIME)]
-    columns = map(np.concatenate, zip(*parts, strict=True))
-    return Table(Span, _KINDS, names, about.resources, *(None,) * 5, columns=columns)
+    for part in _parts(log):
+        spans.put(rows.count, *rows.next_of(log[part]))
+    return spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ class _About:
 
 
 class _Rows:
-    """Makes the rows of spans, some at a time: all together take much memory until they are in a table.
+    """Makes the rows of spans, the next of them at a time.
 
     It keeps which row is that of the launch of a task, and of the task itself: what made a task ready ended before it.
     """
@@ -112,15 +120,15 @@ class _Rows:
         self._about, self._timeline = about, timeline
         self._launch_row = np.full(count + 1, NO_CAUSE, np.int32)  # the last one is that of NONE
         self._task_row = self._launch_row.copy()
-        self._count = 0
+        self.count = 0
 
     def next_of(self, log: Ints) -> tuple[NDArray[Any], ...]:
         """Return the columns of the rows that the next entries of a log make."""
         ends = log[log % 4 != STARTED]
         tasks, is_launch, about = ends // 4, ends % 4 == LAUNCHED, self._about
-        rows = np.arange(self._count, self._count + len(ends), dtype=np.int32)
+        rows = np.arange(self.count, self.count + len(ends), dtype=np.int32)
         self._launch_row[tasks[is_launch]], self._task_row[tasks[~is_launch]] = rows[is_launch], rows[~is_launch]
-        self._count += len(ends)
+        self.count += len(ends)
         return (
             np.where(is_launch, np.int8(_LAUNCH), about.kind[tasks]),
             tasks.astype(np.int32),

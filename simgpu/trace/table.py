@@ -15,16 +15,17 @@ Words = Sequence[Any] | None
 class Table(Sequence[Row], Generic[Row]):
     """A sequence of rows, each made when it is asked for: `make(*values)`.
 
-    `words` says for each column what its numbers mean. Tables are equal to any sequence of equal rows.
+    `words` says for each column what its numbers mean. Without `columns`, there are `length` rows of zeros to be
+    replaced. Tables are equal to any sequence of equal rows.
     """
 
     __slots__ = ("_columns", "_make", "_words")
 
-    def __init__(self, make: Callable[..., Row], *words: Words, columns: Iterable[Any] = ()) -> None:
+    def __init__(self, make: Callable[..., Row], *words: Words, columns: Iterable[Any] = (), length: int = 0) -> None:
         self._make = make
         self._words = words
         given: list[Any] = [*map(_column, map(_type, words), columns)]
-        self._columns = given or [array(_type(it)) for it in words]
+        self._columns = given or [array(_type(it), [0]) * length for it in words]
 
     def append(self, *numbers: int) -> None:
         """Add a row, as the numbers of its columns."""
@@ -33,6 +34,14 @@ class Table(Sequence[Row], Generic[Row]):
                 self._columns[place].append(number)
             except OverflowError:  # beyond 64 bits
                 self._columns[place] = [*self._columns[place], number]
+
+    def put(self, first: int, *columns: Any) -> None:
+        """Put others in the place of some rows, from the first of them on, given as the numbers of their columns."""
+        for place, values in enumerate(columns):
+            numbers = _column(_type(self._words[place]), values)
+            if isinstance(numbers, list) and not isinstance(self._columns[place], list):
+                self._columns[place] = list(self._columns[place])
+            self._columns[place][first : first + len(numbers)] = numbers
 
     def head(self, count: int) -> Table[Row]:
         """Return a table of the first rows."""
