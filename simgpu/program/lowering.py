@@ -7,6 +7,8 @@ other, name them: each input where it is made and then, on another device, where
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,9 @@ from simgpu.graph import BACK_EDGE_SOURCE, Graph, Operation, Rows
 from simgpu.placement import Placement
 from simgpu.program.program import CALLER, KINDS, Buffers, Program, Tasks
 
-Ints = NDArray[np.int64]
+Ints = NDArray[Any]
+"""Numbers of things, mostly of 32 bits: there are many arrays of them at a time."""
+
 _COMPUTE, _FEED, _TRANSFER, _FETCH = range(len(KINDS))
 _NONE = -1
 
@@ -53,12 +57,12 @@ class _Reads:
 
     def __init__(self, placement: Placement, is_computed: NDArray[np.bool_], host_of: Ints, on_host: bytearray) -> None:
         inputs = placement.graph.data.inputs
-        self.operation = np.repeat(np.arange(len(inputs)), np.diff(inputs.starts))
-        device = np.array(placement.devices, np.int64)[self.operation]
+        self.operation = np.repeat(np.arange(len(inputs), dtype=np.int32), np.diff(inputs.starts))
+        device = np.array(placement.devices, np.int32)[self.operation]
         device = np.where(on_host, host_of[device], device)
         is_meant = is_computed[self.operation]
         self.operation, self.device = self.operation[is_meant], device[is_meant]
-        self.tensor = np.array(inputs.values, np.int64)[is_meant]
+        self.tensor = np.array(inputs.values)[is_meant]
 
 
 class _Lowering:
@@ -67,12 +71,12 @@ class _Lowering:
     def __init__(self, placement: Placement) -> None:
         self.placement, self.graph = placement, placement.graph
         data, machine = self.graph.data, placement.machine
-        host_of = np.array([machine.host_device(device) for device in range(len(machine.devices))], np.int64)
+        host_of = np.array([machine.host_device(device) for device in range(len(machine.devices))], np.int32)
         reads_on_host, outputs_on_host = _on_host(placement)
-        self.has_task = np.array([type != "Variable" for type in data.types], bool)
-        self.is_computed = self.has_task & np.array([type != "Input" for type in data.types], bool)
-        self.device = np.array(placement.devices, np.int64)
-        self.producer = np.array(data.producers, np.int64)
+        self.has_task = _are_not(data.types, "Variable")
+        self.is_computed = self.has_task & _are_not(data.types, "Input")
+        self.device = np.array(placement.devices, np.int32)
+        self.producer = np.array(data.producers)
         self.home = np.where(outputs_on_host, host_of[self.device[self.producer]], self.device[self.producer])
         self.reads = _Reads(placement, self.is_computed, host_of, reads_on_host)
         self._number_buffers()
@@ -87,12 +91,12 @@ class _Lowering:
         np.minimum.at(home_named_at, reads.tensor, named_at)  # by those that come before what they read
         of_copy = np.flatnonzero(reads.device != self.home[reads.tensor])
         devices = len(self.placement.machine.devices)
-        first, copy = _numbered(reads.tensor[of_copy] * devices + reads.device[of_copy])
+        first, copy = _numbered(_keys(reads.tensor[of_copy], reads.device[of_copy], devices))
         self.moving_read = of_copy[first]
-        in_order = np.argsort(np.concatenate([home_named_at, named_at[self.moving_read] + 1]))
-        self.buffer_tensor = np.concatenate([np.arange(tensors), reads.tensor[self.moving_read]])[in_order]
-        self.buffer_device = np.concatenate([self.home, reads.device[self.moving_read]])[in_order]
-        number = np.empty(len(in_order), np.int64)
+        in_order = np.argsort(np.append(home_named_at, named_at[self.moving_read] + 1))
+        self.buffer_tensor = np.append(np.arange(tensors, dtype=np.int32), reads.tensor[self.moving_read])[in_order]
+        self.buffer_device = np.append(self.home, reads.device[self.moving_read])[in_order]
+        number = np.empty(len(in_order), np.int32)
         number[in_order] = np.arange(len(in_order))
         self.home_buffer, self.moved_buffer = np.split(number, [tensors])
         self.read_buffer = self.home_buffer[reads.tensor]
@@ -103,12 +107,12 @@ class _Lowering:
         operation = self.reads.operation[self.moving_read]
         moves = np.bincount(operation, minlength=len(self.graph)).cumsum()
         own = self.has_task.cumsum()
-        self.own_task = np.where(self.has_task, moves + own - 1, _NONE)
-        self.transfer_task = np.arange(len(operation)) + (own - self.has_task)[operation]
-        self.fetched = np.array(list(dict.fromkeys(self.graph.fetches)), np.int64)
+        self.own_task = np.where(self.has_task, moves + own - 1, _NONE).astype(np.int32)
+        self.transfer_task = (np.arange(len(operation)) + (own - self.has_task)[operation]).astype(np.int32)
+        self.fetched = np.array(list(dict.fromkeys(self.graph.fetches)), np.int32)
         unfetched = len(operation) + int(np.count_nonzero(self.has_task))
         self.count = unfetched + len(self.fetched)
-        self.fetch_task = np.arange(unfetched, self.count)
+        self.fetch_task = np.arange(unfetched, self.count, dtype=np.int32)
 
     def program(self) -> Program:
         """Make the program of all that has a number now."""
@@ -126,11 +130,11 @@ class _Lowering:
         )
 
     def _tasks(self, reads: Pairs, writes: Pairs, waits: Pairs) -> Tasks:
-        moving, none = self.moving_read, np.full(len(self.fetched), CALLER)
+        moving, none = self.moving_read, np.full(len(self.fetched), CALLER, np.int32)
         tensor, to = self.reads.tensor[moving], self.reads.device[moving]
         operation = np.flatnonzero(self.has_task)
         subject, device, is_fed = operation.copy(), self.device[operation], ~self.is_computed[operation]
-        subject[is_fed] = np.array(self.graph.data.first_tensor, np.int64)[operation[is_fed]]
+        subject[is_fed] = np.array(self.graph.data.first_tensor)[operation[is_fed]]
         device[is_fed] = self.home[subject[is_fed]]
         kind = np.where(is_fed, _FEED, _COMPUTE)
         in_order = np.argsort(np.concatenate([self.own_task[operation], self.transfer_task, self.fetch_task]))
@@ -150,7 +154,8 @@ class _Lowering:
         )
 
     def _buffers(self) -> Buffers:
-        sizes = np.array([spec.nbytes for spec in self.graph.data.specs], np.int64)
+        specs = self.graph.data.specs
+        sizes = np.fromiter((spec.nbytes for spec in specs), np.int64, len(specs))
         return Buffers(
             graph=self.graph,
             tensor=_column("i", self.buffer_tensor),
@@ -175,16 +180,20 @@ class _Lowering:
 
     def _waits(self, reads: Pairs, writes: Pairs) -> Pairs:
         """Return who waits for whom, each once: for those that write what a task reads, then for its control inputs."""
-        writer = np.full(len(self.buffer_tensor), _NONE)
+        writer = np.full(len(self.buffer_tensor), _NONE, np.int32)
         writer[writes[1]] = writes[0]
         controls = self.graph.data.control_inputs
-        controlled = np.repeat(np.arange(len(controls)), np.diff(controls.starts))
+        controlled = np.repeat(np.arange(len(controls), dtype=np.int32), np.diff(controls.starts))
         after = np.concatenate([reads[0], self.own_task[controlled]])
-        before = np.concatenate([writer[reads[1]], self.own_task[np.array(controls.values, np.int64)]])
+        before = np.concatenate([writer[reads[1]], self.own_task[np.array(controls.values)]])
         is_there = before != _NONE
         after, before = _distinct(after[is_there], before[is_there])
         in_order = np.argsort(after, kind="stable")
         return after[in_order], before[in_order]
+
+
+def _are_not(types: Sequence[str], one: str) -> NDArray[np.bool_]:
+    return np.fromiter((type != one for type in types), bool, len(types))
 
 
 def _on_host(placement: Placement) -> tuple[bytearray, bytearray]:
@@ -197,17 +206,22 @@ def _on_host(placement: Placement) -> tuple[bytearray, bytearray]:
     return inputs, outputs
 
 
+def _keys(rows: Ints, values: Ints, count: int) -> NDArray[np.int64]:
+    """Return a number for each pair, given how many different values there may be."""
+    return rows.astype(np.int64) * count + values
+
+
 def _numbered(keys: Ints) -> Pairs:
     """Give numbers to keys as they come first; return where each is first, and all numbers."""
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    number = np.empty(len(first), np.int64)
+    number = np.empty(len(first), np.int32)
     number[np.argsort(first)] = np.arange(len(first))
     return np.sort(first), number[place]
 
 
 def _distinct(rows: Ints, values: Ints) -> Pairs:
     """Return pairs without those that were there before."""
-    keys = rows * (values.max(initial=0) + 1) + values
+    keys = _keys(rows, values, int(values.max(initial=0)) + 1)
     first = np.sort(np.unique(keys, return_index=True)[1])
     return rows[first], values[first]
 

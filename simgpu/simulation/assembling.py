@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from operator import index
 from typing import SupportsIndex
 
@@ -19,6 +18,11 @@ from simgpu.simulation.hardware import Hardware
 from simgpu.simulation.options import SimulationOptions
 from simgpu.simulation.workload import COMPUTE, DELAY, MOVE, NONE, OF_A_TASK, Workload
 from simgpu.units import LARGEST
+
+_DEFAULTS = {
+    **dict.fromkeys(OF_A_TASK, 0),
+    **{"parts": 1, "out_gate": NONE, "in_gate": NONE, "launcher": NONE},
+}
 
 
 class Assembly:
@@ -37,25 +41,28 @@ class Assembly:
         self.hardware = hardware
         self.discipline = discipline
         self.options = options
-        self.columns = {name: array("q") for name in OF_A_TASK}
+        self.columns = {name: np.full(len(program.tasks), default, np.int64) for name, default in _DEFAULTS.items()}
 
     def workload(self) -> Workload:
         """Make it. Raises GraphError for an attribute that cannot be meant."""
         tasks, followers = self.program.tasks, self.program.followers
         rows = zip(tasks.kind, tasks.subject, tasks.source, tasks.device, launching_gpus(self.program), strict=True)
-        for kind, subject, source, device, launching_gpu in rows:
+        for task, (kind, subject, source, device, launching_gpu) in enumerate(rows):
             if KINDS[kind] is TaskKind.COMPUTE:
-                self._compute(Operation(tasks.graph, subject), device)
+                row = self._compute(Operation(tasks.graph, subject), device)
             else:
-                self._move(KINDS[kind], subject, (source, device), int(launching_gpu))
+                row = self._move(KINDS[kind], subject, (source, device), int(launching_gpu))
+            for name, value in row.items():
+                if value != _DEFAULTS[name]:
+                    self.columns[name][task] = value
         return Workload(
             resources=self.hardware.resources(),
-            **{name: np.array(self.columns.pop(name), np.int64) for name in OF_A_TASK},
+            **self.columns,
             follower_starts=np.array(followers.starts, np.int64),
             followers=np.array(followers.values, np.int64),
         )
 
-    def _compute(self, operation: Operation, device: int) -> None:
+    def _compute(self, operation: Operation, device: int) -> dict[str, int]:
         machine = self.hardware.machine
         cost, launch_ps = self.costs.cost(operation, machine.devices[device]), 0
         if machine.devices[device].kind == "GPU":
@@ -63,18 +70,18 @@ class Assembly:
             cost = Cost(cost.serial_ps)
         if cost.serial_ps > LARGEST:
             raise GraphError(f"operation {operation.name!r} takes {cost.serial_ps} ps, which is more than 2**63 - 1")
-        self._add(
-            kind=COMPUTE,
-            amount=cost.part_ps,
-            where=self.hardware.queue(device, self._stream(operation, device)),
-            parts=cost.parts,
-            rank=_rank(operation, self.discipline(operation, cost.serial_ps)),
-            release_ps=_number(operation, "release_ps"),
-            launcher=self.hardware.launcher(device) if launch_ps else NONE,
-            launch_ps=launch_ps,
-        )
+        return {
+            "kind": COMPUTE,
+            "amount": cost.part_ps,
+            "where": self.hardware.queue(device, self._stream(operation, device)),
+            "parts": cost.parts,
+            "rank": _rank(operation, self.discipline(operation, cost.serial_ps)),
+            "release_ps": _number(operation, "release_ps"),
+            "launcher": self.hardware.launcher(device) if launch_ps else NONE,
+            "launch_ps": launch_ps,
+        }
 
-    def _move(self, kind: TaskKind, tensor: int, ends: tuple[int, int], launching_gpu: int) -> None:
+    def _move(self, kind: TaskKind, tensor: int, ends: tuple[int, int], launching_gpu: int) -> dict[str, int]:
         graph, machine = self.program.placement.graph, self.hardware.machine
         source, target = _places(machine, *ends)
         size_bytes = graph.tensor_spec(tensor).nbytes
@@ -90,26 +97,7 @@ class Assembly:
         row["out_gate"], row["in_gate"] = self.hardware.gates(source, target)
         if kind is TaskKind.FEED:
             row["release_ps"] = _number(graph.operation(graph.producer(tensor)), "release_ps")
-        self._add(**row)
-
-    def _add(
-        self,
-        *,
-        kind: int,
-        amount: int,
-        where: int,
-        parts: int = 1,
-        rank: int = 0,
-        release_ps: int = 0,
-        rate_cap: int = 0,
-        out_gate: int = NONE,
-        in_gate: int = NONE,
-        launcher: int = NONE,
-        launch_ps: int = 0,
-    ) -> None:
-        row = (kind, amount, where, parts, rank, release_ps, rate_cap, out_gate, in_gate, launcher, launch_ps)
-        for column, value in zip(self.columns.values(), row, strict=True):
-            column.append(value)
+        return row
 
     def _stream(self, operation: Operation, device: int) -> int:
         stream = _number(operation, "stream")
