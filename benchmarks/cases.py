@@ -14,11 +14,10 @@ import numpy as np
 
 from benchmarks.comparison import peers, scaling
 from benchmarks.eager import one_operation
-from benchmarks.growing import growing, layered
 from benchmarks.measuring import Figure, median_cpu_s
 from simgpu.execution import execute
-from simgpu.graph import Graph
-from simgpu.kernels import array_dtype, rule
+from simgpu.graph import Graph, GraphBuilder, TensorSpec
+from simgpu.kernels import add_operation, array_dtype, rule
 from simgpu.machine import Machine
 from simgpu.memory import MemoryPool
 from simgpu.placement import place
@@ -91,6 +90,19 @@ def ledger() -> Iterator[Figure]:
         yield Figure(f"allocate and release beside {holes} holes", median_cpu_s(churn) / len(sizes) * 1e6, "CPU us")
 
 
+def layered(operations: int, width: int = 100) -> Graph:
+    """Return a graph of layers: each operation adds two of the layer before."""
+    builder, choose = GraphBuilder(), random.Random(1)
+    spec = TensorSpec((256, 256), "float32")
+    layer = [builder.add("Input", outputs=[spec], name=f"input{number}")[0] for number in range(width)]
+    for _ in range(operations // width):
+        layer = [
+            add_operation(builder, "Add", choose.sample(layer, 2), device=f"/gpu:{number % 8}")[0]
+            for number in range(width)
+        ]
+    return builder.build()
+
+
 def large_graph() -> Iterator[Figure]:
     """Place and simulate 100,000 operations on eight GPUs."""
     graph, machine = layered(100_000), Machine("hgx-h100-8")
@@ -109,7 +121,6 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Figure]]] = MappingProxyType(
         "ledger": ledger,
         "eager": one_operation,
         "large": large_graph,
-        "growing": growing,
         "peers": peers,
         "scaling": scaling,
     }
