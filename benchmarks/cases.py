@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.comparison import peers, scaling
 from benchmarks.eager import one_operation
 from benchmarks.measuring import Figure, median_cpu_s
+from benchmarks.million import whole_runs
 from simgpu.execution import execute
 from simgpu.graph import Graph, GraphBuilder, TensorSpec
 from simgpu.kernels import add_operation, array_dtype, rule
@@ -121,6 +122,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Figure]]] = MappingProxyType(
         "ledger": ledger,
         "eager": one_operation,
         "large": large_graph,
+        "million": whole_runs,
         "peers": peers,
         "scaling": scaling,
     }

@@ -137,14 +137,14 @@ class _Execution:
     def _enqueue(self, tasks: list[int]) -> None:
         for task in sorted(tasks):
             if self.program.tasks[task].kind is TaskKind.COMPUTE:
-                self.queues[self.workers.lane(self.program.tasks[task].device)].append(task)
+                self.queues[self.workers.lane(self.program.tasks.device[task])].append(task)
             else:
                 self._start(task)
 
     def _dispatch(self) -> None:
         for lane, queue in self.queues.items():
             while queue:
-                width = self.workers.width(self.program.tasks[queue[0]].device)
+                width = self.workers.width(self.program.tasks.device[queue[0]])
                 if self.idle.setdefault(lane, width) == 0:
                     break
                 self.idle[lane] -= 1
@@ -152,7 +152,7 @@ class _Execution:
 
     def _give_back_lane(self, task: int) -> None:
         if self.program.tasks[task].kind is TaskKind.COMPUTE:
-            self.idle[self.workers.lane(self.program.tasks[task].device)] += 1
+            self.idle[self.workers.lane(self.program.tasks.device[task])] += 1
 
     def _start(self, number: int) -> None:
         task = self.program.tasks[number]

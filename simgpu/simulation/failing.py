@@ -36,8 +36,8 @@ def failure_of(program: Program, timeline: Timeline, fails: Fails) -> Failure | 
     device = program.placement.machine.index(fails.device)
     stricken = tuple(
         number
-        for number, task in enumerate(program.tasks)
-        if device in (task.device, task.source) and not 0 <= timeline.end_ps[number] <= at_ps
+        for number, ends in enumerate(zip(program.tasks.device, program.tasks.source, strict=True))
+        if device in ends and not 0 <= timeline.end_ps[number] <= at_ps
     )
     if not stricken:
         warnings.warn(
@@ -61,7 +61,7 @@ def _log_end(timeline: Timeline, at_ps: int) -> int:
 def raise_failure(program: Program, failure: Failure, trace: object) -> None:
     """Raise DeviceFailure."""
     name = short_name(program.placement.machine.devices[failure.device].name)
-    names = [program.tasks[task].name for task in failure.stricken[:_SHOWN]]
+    names = [program.tasks.name(task) for task in failure.stricken[:_SHOWN]]
     more = len(failure.stricken) - len(names)
     left = f"{', '.join(names)}{f' and {more} more' if more else ''}"
     what = "operation or transfer" if len(failure.stricken) == 1 else "operations and transfers"

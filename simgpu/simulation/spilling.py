@@ -46,7 +46,7 @@ class Spilling(WaitingForMemory):
         """Grant what the task writes once all that it reads is there; else begin to make that possible."""
         if task in self._moving:
             return True
-        is_complete = not any(buffer in self._on_host for buffer in self._program.tasks[task].reads)
+        is_complete = not any(buffer in self._on_host for buffer in self._program.tasks.reads[task])
         if is_complete and super().may_start(task, now_ps):
             self._running.add(task)
             if self._makes_room == task:
@@ -92,7 +92,7 @@ class Spilling(WaitingForMemory):
         """Send enough to the host for buffers to fit. Raises the shortage if that cannot be, and nothing else ends."""
         wanted: dict[int, list[int]] = {}
         for buffer in buffers:
-            wanted.setdefault(self._device(buffer), []).append(needed_bytes(self._program.buffers[buffer].size_bytes))
+            wanted.setdefault(self._device(buffer), []).append(needed_bytes(self._program.buffers.size_bytes[buffer]))
         chosen: list[int] = []
         for device, sizes in wanted.items():
             leaving = [moving.buffer for moving in self._moving.values() if not moving.is_return]
@@ -112,9 +112,9 @@ class Spilling(WaitingForMemory):
         """Return what may leave a device, the best last: what is read again last; of equals, the highest number."""
         if self._hardware.machine.host_device(device) == device:
             return []
-        used = self._program.tasks[task].reads
+        used = self._program.tasks.reads[task]
         for other in self._running:
-            used += self._program.tasks[other].reads + self._program.tasks[other].writes
+            used += self._program.tasks.reads[other] + self._program.tasks.writes[other]
         kept = {*used, *self._on_host}
         held = [
             buffer
@@ -165,7 +165,7 @@ class Spilling(WaitingForMemory):
         return any(moving.buffer == buffer for moving in self._moving.values())
 
     def _device(self, buffer: int) -> int:
-        return self._program.buffers[buffer].device
+        return self._program.buffers.device[buffer]
 
     def _host(self, buffer: int) -> int:
         return self._hardware.machine.host_device(self._device(buffer))
@@ -175,6 +175,6 @@ def _readers(progress: Progress) -> list[list[int]]:
     """Return for each buffer the tasks that read it, the first one last."""
     readers: list[list[int]] = [[] for _ in progress.program.buffers]
     for task in range(len(progress.program.tasks) - 1, -1, -1):
-        for buffer in dict.fromkeys(progress.program.tasks[task].reads):
+        for buffer in dict.fromkeys(progress.program.tasks.reads[task]):
             readers[buffer].append(task)
     return readers

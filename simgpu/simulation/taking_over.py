@@ -54,7 +54,7 @@ def _target(placement: Placement, failure: Failure, then: str) -> int:
 def surviving(progress: Progress, failure: Failure) -> set[tuple[int, int]]:
     """Return what is there after a failure, as (tensor, device): whole, and not on the device that failed."""
     program = progress.program
-    writer = {buffer: number for number, task in enumerate(program.tasks) for buffer in task.writes}
+    writer = {buffer: number for number, writes in enumerate(program.tasks.writes) for buffer in writes}
     return {
         (buffer.tensor, buffer.device)
         for number, buffer in enumerate(program.buffers)
@@ -89,15 +89,15 @@ def rest_of(
 ) -> Rest:
     """Return what must run still, or again, given the program of the new placement and how far the old one was."""
     there = {number for number, it in enumerate(program.buffers) if (it.tensor, it.device) in survived}
-    writer = {buffer: number for number, task in enumerate(program.tasks) for buffer in task.writes}
+    writer = {buffer: number for number, writes in enumerate(program.tasks.writes) for buffer in writes}
     pending, must_run = _unfinished(program, before), set[int]()
     while pending:
         task = pending.pop()
         if task not in must_run:
             must_run.add(task)
-            lost = [buffer for buffer in program.tasks[task].reads if buffer not in there]
+            lost = [buffer for buffer in program.tasks.reads[task] if buffer not in there]
             pending += [writer[buffer] for buffer in lost if buffer in writer]
-    reads = {buffer for task in must_run for buffer in program.tasks[task].reads}
+    reads = {buffer for task in must_run for buffer in program.tasks.reads[task]}
     lost = [buffer for buffer in program.residents if buffer not in there and buffer in reads]
     done = frozenset(range(len(program.tasks))) - must_run
     return Rest(program, at_ps, done, tuple(_restoring(program, buffer, hardware) for buffer in lost))
@@ -160,8 +160,8 @@ def _edges(rest: Rest, workload: Workload, done: NDArray[np.bool_]) -> tuple[Int
     for place, restoring in enumerate(rest.restored):
         pairs += [
             (len(workload) + place, number)
-            for number, task in enumerate(rest.program.tasks)
-            if restoring.buffer in task.reads and not done[number]
+            for number, reads in enumerate(rest.program.tasks.reads)
+            if restoring.buffer in reads and not done[number]
         ]
     firsts, seconds = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
     return follower_arrays(len(workload) + len(rest.restored), firsts, seconds)

@@ -60,19 +60,19 @@ def _waits(progress: Progress, shortages: dict[int, OutOfDeviceMemory]) -> dict[
     program = progress.program
     left = [task for task in range(len(program.tasks)) if not progress.has_finished(task)]
     is_left = set(left)
-    waits = {task: [other for other in program.tasks[task].waits_for if other in is_left] for task in left}
+    waits = {task: [other for other in program.tasks.waits_for[task] if other in is_left] for task in left}
     held_by = {
-        task: {program.buffers[it].device for it in program.tasks[task].reads if progress.blocks[it] is not None}
+        task: {program.buffers.device[it] for it in program.tasks.reads[task] if progress.blocks[it] is not None}
         for task in left
     }
     for task in shortages:
-        wanted = {program.buffers[it].device for it in program.tasks[task].writes}
+        wanted = {program.buffers.device[it] for it in program.tasks.writes[task]}
         waits[task] += [other for other in left if other != task and held_by[other] & wanted]
     return waits
 
 
 def _line(program: Program, task: int, waits_for: list[int], error: OutOfDeviceMemory | None) -> str:
-    name, others = program.tasks[task].name, ", ".join(program.tasks[it].name for it in waits_for)
+    name, others = program.tasks.name(task), ", ".join(program.tasks.name(it) for it in waits_for)
     if error is None:
         return f"{name} waits for {others}"
     shortage = error.shortage
