@@ -86,3 +86,20 @@ def test_a_table_keeps_a_copy_of_what_it_is_made_of():
     names[0], sizes[0] = 1, 6
 
     assert table == [Row("a", 5)]
+
+
+def test_rows_of_a_table_of_some_length_are_put_in_their_places():
+    table = Table(Row, NAMES, None, length=3)
+    table.put(1, np.array([2, 1]), np.array([7, 8]))
+    table.put(0, np.array([1]), np.array([10**30], object))
+
+    assert table == [Row("b", 10**30), Row("c", 7), Row("b", 8)]
+
+
+def test_the_head_of_a_table_is_a_table_of_its_first_rows(table):
+    assert table.head(2) == ROWS[:2]
+    assert table.head(0) == []
+
+
+def test_values_come_row_by_row_without_the_rows(table):
+    assert list(table.values(1, 0)) == [(10, "a"), (-3, "c"), (2**62, "a")]
