@@ -27,16 +27,22 @@ def max_min_rates(routes: Sequence[Sequence[int]], capacities: Mapping[int, floa
     rates = [-1.0] * len(routes)
     while queue:
         rate, resource = heappop(queue)
-        if not undecided[resource] or rate != share[resource]:
-            continue  # an older share of this resource
+        if not undecided[resource]:
+            continue
+        if rate != share[resource]:  # an older one, which was less
+            heappush(queue, (share[resource], resource))
+            continue
+        changed = set()
         for flow in users[resource]:
-            if rates[flow] >= 0:
-                continue
-            rates[flow] = rate
-            for used in routes[flow]:
-                undecided[used] -= 1
-                left[used] -= rate
-        for changed in {used for flow in users[resource] for used in routes[flow] if undecided[used]}:
-            share[changed] = max(rate, left[changed] / undecided[changed])
-            heappush(queue, (share[changed], changed))
+            if rates[flow] < 0:
+                rates[flow] = rate
+                for used in routes[flow]:
+                    undecided[used] -= 1
+                    left[used] -= rate
+                changed.update(routes[flow])
+        for used in changed:
+            if undecided[used]:
+                older, share[used] = share[used], max(rate, left[used] / undecided[used])
+                if share[used] < older:  # by a rounding; else it may wait until it comes to the top
+                    heappush(queue, (share[used], used))
     return rates
