@@ -72,15 +72,25 @@ class Clock:
     def run(self) -> None:
         """Let time pass until nothing is due any more. Errors raised in callbacks come out here."""
         queue, step = self._queue, self._step
-        while queue or self._starts or self._solves:
-            if not (self._starts or self._solves):
-                self.now_ps = queue[0][0]
+        self._end_instant()  # something may start before anything is due
+        while True:
+            if not queue:
+                return
+            self.now_ps = queue[0][0]
+            step()
+            if self._starts or self._solves:
+                self._end_instant()
+
+    def _end_instant(self) -> None:
+        """Do what else is due at this instant, then what starts and what is solved, until no more comes of it."""
+        queue, step, now_ps = self._queue, self._step, self.now_ps
+        while True:
+            while queue and queue[0][0] == now_ps:
                 step()
-            elif queue and queue[0][0] == self.now_ps:
-                step()
-            elif self._starts:
+            if self._starts:
                 call, self._starts = self._starts, None
-                call()
             elif self._solves:
                 call, self._solves = self._solves, None
-                call()
+            else:
+                return
+            call()

@@ -6,7 +6,7 @@ know of it while the run goes on, is an `Attendant`.
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from operator import attrgetter
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from simgpu.simulation.clock import Clock, Due, Phase
-from simgpu.simulation.fluid import Fluid
+from simgpu.simulation.fluid import Flow, Fluid
 from simgpu.simulation.journal import Journal
 from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Route
 from simgpu.simulation.stations import Gate, Launcher, Pool, Queue, Station
@@ -23,6 +23,7 @@ from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE, OF_A_TASK, Ints, LaunchMode, LinkPolicyName, Workload
 
 _KINDS_OF_STATIONS = 5
+_ENDED = Phase.ENDED  # read often: Python finds a name of this module sooner than one of a class
 _number = attrgetter("number")
 
 
@@ -36,6 +37,23 @@ class Attendant(Protocol):
         """Note that a task has finished."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tasks:
+    """The columns of a workload that have one entry for each task, as lists, which Python reads faster."""
+
+    kind: list[int]
+    amount: list[int]
+    where: list[int]
+    parts: list[int]
+    rank: list[int]
+    release_ps: list[int]
+    rate_cap: list[int]
+    out_gate: list[int]
+    in_gate: list[int]
+    launcher: list[int]
+    launch_ps: list[int]
+
+
 class Engine:
     """One run of a workload."""
 
@@ -45,7 +63,7 @@ class Engine:
         self.clock = Clock()
         self.journal = Journal(self.clock, len(workload))
         self._attendant = attendant
-        self._tasks = _lists_of(workload)
+        self._tasks = _Tasks(**{name: _list(getattr(workload, name)) for name in OF_A_TASK})
         self._followers: list[int] = workload.followers.tolist()
         self._first_follower: list[int] = workload.follower_starts.tolist()
         self._launcher_of = workload.launched_by.tolist()
@@ -56,6 +74,7 @@ class Engine:
         self._is_async, self._has_launches = launch == "async", bool((workload.launched_by != NONE).any())
         self._has_moves_in_place = bool(((workload.kind == MOVE) & (workload.where == NONE)).any())
         self._ready: list[int] = []
+        self._start_what_may = self._round
         self._launchable: list[int] = []
         self._denied: list[int] = []
         self._changed: list[list[Station]] = [[] for _ in range(_KINDS_OF_STATIONS)]
@@ -157,9 +176,11 @@ class Engine:
             self._is_ready(task, NONE)
 
     def _is_ready(self, task: int, cause: int) -> None:
-        self.journal.ready(task, cause)
+        journal = self.journal
+        journal.ready_ps[task], journal.cause[task] = self.clock.now_ps, cause
         self._ready.append(task)
-        self._have_round()
+        if not self._is_round_due:
+            self._have_round()
 
     def _launch_wait_ended(self, task: int, cause: int) -> None:
         self._launch_waits_for[task] -= 1
@@ -194,7 +215,8 @@ class Engine:
         if tasks.kind[task] == COMPUTE:
             queue = self._queues[tasks.where[task]]
             queue.free += 1
-            self.changed(queue)
+            if not queue.is_changed:
+                self.changed(queue)
         elif self._gates:
             for gate in self._gates_of(task):
                 gate.free += 1
@@ -203,8 +225,8 @@ class Engine:
             self._attendant.finished(task, now_ps)
         waits_for, first = self._waits_for, self._first_follower
         for follower in self._followers[first[task] : first[task + 1]]:
-            waits_for[follower] -= 1
-            if not waits_for[follower]:
+            left = waits_for[follower] = waits_for[follower] - 1
+            if not left:
                 self._is_ready(follower, task)
         if self._has_launches:
             self._allow_launches(task)
@@ -228,13 +250,12 @@ class Engine:
         """Have what may start started at the end of this instant."""
         if not self._is_round_due:
             self._is_round_due = True
-            self.clock.start_at_end(self._round)
+            self.clock.start_at_end(self._start_what_may)
 
     def _round(self) -> None:
         """Start what may start now."""
         if self._ready:
-            for task in self._ready_after_moves_in_place():
-                self._submit(task)
+            self._submit(self._ready_after_moves_in_place())
         if self._launchable:
             self._submit_launches()
         for kind, stations in enumerate(self._changed):
@@ -261,6 +282,8 @@ class Engine:
         others: list[int] = []
         if not self._has_moves_in_place:
             others, self._ready = self._ready, others
+            others.sort()
+            return others
         while self._ready:
             ready, self._ready = sorted(self._ready), []
             for task in ready:
@@ -272,26 +295,30 @@ class Engine:
                     self._denied.append(task)
         return sorted(others)
 
-    def _submit(self, task: int) -> None:
-        """Send a ready task to where it waits; what waits nowhere begins."""
-        kind = self._tasks.kind[task]
-        if kind == COMPUTE:
-            queue = self._queues[self._tasks.where[task]]
-            if self._launcher_of[task] == NONE:
-                queue.submit(task, self._tasks.rank[task])
-            self.changed(queue)
-        elif self._gates and (gates := self._gates_of(task)):
-            gates[0].submit(task, self.journal.ready_ps[task])
-            self.changed(gates[0])
-        elif not (self._links.begin(task) if kind == MOVE else self._delay(task)):
-            self._denied.append(task)
+    def _submit(self, ready: list[int]) -> None:
+        """Send ready tasks to where they wait; what waits nowhere begins."""
+        tasks, begin_move = self._tasks, self._links.begin
+        for task in ready:
+            kind = tasks.kind[task]
+            if kind == COMPUTE:
+                queue = self._queues[tasks.where[task]]
+                if self._launcher_of[task] == NONE:
+                    queue.submit(task, tasks.rank[task])
+                if not queue.is_changed:
+                    self.changed(queue)
+            elif self._gates and (gates := self._gates_of(task)):
+                gates[0].submit(task, self.journal.ready_ps[task])
+                self.changed(gates[0])
+            elif not (begin_move(task) if kind == MOVE else self._delay(task)):
+                self._denied.append(task)
 
     def _start(self, task: int) -> bool:
         """Ask the attendant, if there is one; if it allows it, the task starts."""
         if self._attendant is not None and not self._attendant.may_start(task, self.clock.now_ps):
             return False
-        self.journal.start_ps[task] = self.clock.now_ps
-        self.journal.log.append(4 * task + STARTED)
+        journal = self.journal
+        journal.start_ps[task] = self.clock.now_ps
+        journal.log.append(4 * task + STARTED)
         return True
 
     def _enter(self, task: int, ready_ps: int) -> None:
@@ -309,7 +336,7 @@ class Engine:
     def _delay(self, task: int) -> bool:
         if not self._start(task):
             return False
-        self.clock.after(self._tasks.amount[task], Phase.ENDED + task, task, self._ends)
+        self.clock.after(self._tasks.amount[task], _ENDED + task, task, self._ends)
         return True
 
     def _compute(self, task: int) -> bool:
@@ -322,9 +349,9 @@ class Engine:
             self._pools[pool].submit(task, parts, amount)
             self.changed(self._pools[pool])
         elif card is not None:
-            self._fluid.begin(task, amount * parts, card)
+            self._fluid.begin(Flow(task, amount * parts, card))
         else:
-            self.clock.after(amount * parts, Phase.ENDED + task, task, self._ends)
+            self.clock.after(amount * parts, _ENDED + task, task, self._ends)
         return True
 
     def _ends(self, due: Due) -> None:

@@ -21,6 +21,7 @@ from simgpu.units import PS_PER_S
 TICK_TOLERANCE = 1e-3
 """An end within a thousandth of a tick of a whole tick is meant to be on it."""
 
+_ENDED, _LATENCY_OVER = Phase.ENDED, Phase.LATENCY_OVER
 _SHORT = 2.0**40
 """Below it, four units in the last place of a float are less than the tolerance."""
 
@@ -69,13 +70,17 @@ class Flow(Event):
     the last channel of its route is its own, of a number from -1 down. `timed_ps` is when it was last put on the clock.
     """
 
-    rate_per_s = 0.0
-    remaining: float | None = None
-    settled_ps = end_ps = timed_ps = NONE
+    __slots__ = (
+        *("task", "amount", "way", "route", "limit_per_s", "callbacks"),
+        *("rate_per_s", "remaining", "settled_ps", "end_ps", "timed_ps"),
+    )
 
-    def __init__(self, task: int, amount: int, way: Way, limit_per_s: int) -> None:
+    def __init__(self, task: int, amount: int, way: Way, limit_per_s: int = 0) -> None:
         self.task, self.amount, self.way, self.limit_per_s = task, amount, way, limit_per_s
         self.route = way.route
+        self.rate_per_s = 0.0
+        self.remaining: float | None = None
+        self.settled_ps = self.end_ps = self.timed_ps = NONE
 
 
 class Fluid:
@@ -89,6 +94,7 @@ class Fluid:
         self._is_fatpipe = is_fatpipe
         self._ended = ended
         self._changed: list[Channel] = []
+        self._solve_changed = self._solve
         self._latency_over, self._is_due = (self._begin,), (self._due,)
 
     def way(self, channels: Sequence[int]) -> Way:
@@ -96,12 +102,11 @@ class Fluid:
         pipes = tuple(self._channels[it] for it in channels if self._is_fatpipe[it])
         return Way(tuple(self._channels[it] for it in channels if not self._is_fatpipe[it]), pipes)
 
-    def begin(self, task: int, amount: int, way: Way, limit_per_s: int = 0, *, latency_ps: int = 0) -> None:
+    def begin(self, flow: Flow, latency_ps: int = 0) -> None:
         """Begin a flow after a latency. One with nothing to move, or no channels and no limit, then ends at once."""
-        flow = Flow(task, amount, way, limit_per_s)
         if latency_ps:
             flow.callbacks = self._latency_over
-            self._clock.put(flow, Phase.LATENCY_OVER + task, latency_ps)
+            self._clock.put(flow, _LATENCY_OVER + flow.task, latency_ps)
         else:
             self._begin(flow)
 
@@ -121,15 +126,16 @@ class Fluid:
     def _begin(self, flow: Flow) -> None:
         channel = flow.way.only
         if flow.amount == 0 or not (flow.route or flow.way.pipes or flow.limit_per_s):
-            self._clock.after(0, Phase.ENDED + flow.task, flow.task, self._end_at_once)
+            self._clock.after(0, _ENDED + flow.task, flow.task, self._end_at_once)
         elif channel is None or flow.limit_per_s:
             self._begin_crossing(flow)
         else:
-            channel.users[flow.task] = flow
-            if len(channel.users) == 1:
+            users = channel.users
+            users[flow.task] = flow
+            if len(users) == 1:
                 _change_rate(flow, channel.per_s, self._clock.now_ps)
                 self._time(flow)
-            else:
+            elif not channel.is_changed:
                 self._solve_later(channel)
 
     def _begin_crossing(self, flow: Flow) -> None:
@@ -158,7 +164,7 @@ class Fluid:
         if not channel.is_changed:
             channel.is_changed = True
             if not self._changed:
-                self._clock.solve_at_end(self._solve)
+                self._clock.solve_at_end(self._solve_changed)
             self._changed.append(channel)
 
     def _solve(self) -> None:
@@ -174,18 +180,16 @@ class Fluid:
 
     def _share(self, channel: Channel) -> None:
         """Share a channel among those who use nothing else."""
-        now_ps, users = self._clock.now_ps, channel.users.values()
+        now_ps, users = self._clock.now_ps, channel.users
         rate_per_s = channel.per_s / len(users)
-        first, first_ps, has_others = next(iter(users)), inf, False
-        for flow in users:
+        first_ps: float = inf
+        for flow in users.values():
             if flow.rate_per_s != rate_per_s:
                 _change_rate(flow, rate_per_s, now_ps)
             if flow.end_ps < first_ps:
-                first_ps, first, has_others = flow.end_ps, flow, False
-            elif flow.end_ps == first_ps:
-                has_others = True
-        for flow in users if has_others else (first,):
-            if flow.end_ps == first_ps:
+                first_ps = flow.end_ps
+        for flow in users.values():
+            if flow.end_ps == first_ps and flow.timed_ps != first_ps:
                 self._time(flow)
 
     def _solve_component(self, flows: list[Flow]) -> None:
@@ -196,15 +200,14 @@ class Fluid:
                 _change_rate(flow, rate_per_s, now_ps)
         first_ps = min([flow.end_ps for flow in flows])
         for flow in flows:
-            if flow.end_ps == first_ps:
+            if flow.end_ps == first_ps and flow.timed_ps != first_ps:
                 self._time(flow)
 
     def _time(self, flow: Flow) -> None:
         """Have a flow due at its end."""
-        if flow.timed_ps != flow.end_ps:
-            flow.timed_ps = flow.end_ps
-            flow.callbacks = self._is_due
-            self._clock.put(flow, Phase.ENDED + flow.task, flow.end_ps - self._clock.now_ps)
+        end_ps = flow.timed_ps = flow.end_ps
+        flow.callbacks = self._is_due
+        self._clock.put(flow, _ENDED + flow.task, end_ps - self._clock.now_ps)
 
     def _due(self, flow: Flow) -> None:
         """End a flow, unless it is due at another time by now, or has ended."""
@@ -216,8 +219,9 @@ class Fluid:
         if channel is None or flow.limit_per_s:
             self._leave(flow)
         else:
-            del channel.users[flow.task]
-            if channel.users:
+            users = channel.users
+            del users[flow.task]
+            if users and not channel.is_changed:
                 self._solve_later(channel)
         self._ended(flow.task)
 
@@ -258,11 +262,11 @@ def _rates(flows: list[Flow]) -> list[float]:
 
 def _change_rate(flow: Flow, rate_per_s: float, now_ps: int) -> None:
     """Give a flow another rate from now on, and find its end."""
-    left = flow.remaining
-    if flow.rate_per_s and now_ps > flow.settled_ps:
+    left, moved_ps = flow.remaining, now_ps - flow.settled_ps
+    if moved_ps and flow.rate_per_s:
         if left is None:
             left = float(flow.amount)
-        left = flow.remaining = left - flow.rate_per_s * ((now_ps - flow.settled_ps) / PS_PER_S)
+        left = flow.remaining = left - flow.rate_per_s * (moved_ps / PS_PER_S)
     flow.settled_ps, flow.rate_per_s = now_ps, rate_per_s
     if left is None:
         left = float(flow.amount)
@@ -275,8 +279,8 @@ def _change_rate(flow: Flow, rate_per_s: float, now_ps: int) -> None:
 def ticks(duration: float) -> int:
     """Round a duration up to whole ticks; to the nearest where it lies within a few roundings of that."""
     if 0 <= duration < _SHORT:  # as nearly all are
-        nearest = int(duration + 0.5)
-        return nearest if abs(duration - nearest) < TICK_TOLERANCE else int(duration) + 1
+        whole = int(duration)
+        return whole if duration - whole < TICK_TOLERANCE else whole + 1
     nearest = round(duration)
     tolerance = max(TICK_TOLERANCE, 4 * ulp(duration))  # from 2 s on, a few roundings of a float exceed the former
     return max(0, nearest if abs(duration - nearest) < tolerance else ceil(duration))

@@ -25,10 +25,6 @@ class Journal:
         for column in self._columns():
             column.append(NONE)
 
-    def ready(self, task: int, cause: int) -> None:
-        """Note that a task is ready, and whose end made it so."""
-        self.ready_ps[task], self.cause[task] = self._clock.now_ps, cause
-
     def launchable(self, task: int, cause: int) -> None:
         """Note that a task may be launched, and what allowed it."""
         self.launchable_ps[task], self.launch_cause[task] = self._clock.now_ps, cause

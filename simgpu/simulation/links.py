@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from simgpu.simulation.clock import Clock, Due, Phase
-from simgpu.simulation.fluid import Fluid, Way
+from simgpu.simulation.fluid import Flow, Fluid, Way
 from simgpu.simulation.stations import Begin, Changed
 from simgpu.simulation.workload import Resources
 from simgpu.units import PS_PER_S
@@ -62,7 +62,7 @@ class FairLinks:
     """Max-min fair fluid sharing of every channel of the way at once; its latency is paid first, once."""
 
     def __init__(self, clock: Clock, moves: Moves, resources: Resources, fluid: Fluid, calls: Calls) -> None:
-        self._clock, self._moves, self._fluid, self._start = clock, moves, fluid, calls.start
+        self._moves, self._fluid, self._start = moves, fluid, calls.start
 
     def begin(self, task: int) -> bool:
         """Let the latency pass, without using bandwidth, and then flow."""
@@ -70,8 +70,8 @@ class FairLinks:
             return False
         moves = self._moves
         route = moves.routes[moves.where[task]]
-        limit_per_s = moves.limit_per_s[task]
-        self._fluid.begin(task, moves.size_bytes[task], route.way, limit_per_s, latency_ps=route.latency_ps)
+        flow = Flow(task, moves.size_bytes[task], route.way, moves.limit_per_s[task])
+        self._fluid.begin(flow, route.latency_ps)
         return True
 
     def change_capacity(self, channel: int, per_s: int) -> None:
@@ -85,10 +85,8 @@ class FairLinks:
 class _Channel:
     """One channel under `fifo`: it holds one transfer at a time, or any number if it is a fat pipe."""
 
-    kind = 4
-
     def __init__(self, number: int, per_s: int, latency_ps: int, is_fatpipe: bool, serve: Callable[[int, int], bool]):
-        self.number = number
+        self.kind, self.number = 4, number
         self.per_s, self.latency_ps, self.is_fatpipe = per_s, latency_ps, is_fatpipe
         self._serve = serve
         self._waiting: list[tuple[int, int]] = []

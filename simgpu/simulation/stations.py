@@ -41,10 +41,8 @@ class Gate:
     A move whose turn it is, but that finds its other gate full, waits there.
     """
 
-    kind = 0
-
     def __init__(self, number: int, places: int, enter: Callable[[int, int], None]) -> None:
-        self.number = number
+        self.kind, self.number = 0, number
         self.free = places
         self.is_changed = False
         self._enter = enter
@@ -64,10 +62,8 @@ class Gate:
 class Launcher:
     """A thread of a host, as far as it launches operations and transfers: one at a time."""
 
-    kind = 1
-
     def __init__(self, clock: Clock, number: int, launching: Begin, launched: Begin) -> None:
-        self.number = number
+        self.kind, self.number = 1, number
         self._clock = clock
         self._launching, self._launched = launching, launched
         self._waiting: list[tuple[int, int, int, int]] = []
@@ -97,10 +93,8 @@ class Queue:
     The first one holds up those behind it while it may not start: it was launched before it was ready, or lacks memory.
     """
 
-    kind = 2
-
     def __init__(self, clock: Clock, number: int, slots: int, serve: Serve) -> None:
-        self.number = number
+        self.kind, self.number = 2, number
         self._clock = clock
         self.free = slots
         self.is_changed = False
@@ -122,10 +116,8 @@ class Queue:
 class Pool:
     """The intra-op threads of a host: the parts of all operations go through one queue, in order."""
 
-    kind = 3
-
     def __init__(self, clock: Clock, number: int, threads: int, ended: Begin, changed: Changed) -> None:
-        self.number = number
+        self.kind, self.number = 3, number
         self._clock = clock
         self.is_changed = False
         self._idle = threads

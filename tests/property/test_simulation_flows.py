@@ -61,9 +61,16 @@ class Watched(Fluid):
         self._crossing[flow.task] = flow
         super()._begin_crossing(flow)
 
-    def _time(self, flow: Any) -> None:
-        """Keep rates when the first end of a component is known, which is when they are."""
-        super()._time(flow)
+    def _begin(self, flow: Any) -> None:
+        super()._begin(flow)
+        self._keep()
+
+    def _share(self, channel: Any) -> None:
+        super()._share(channel)
+        self._keep()
+
+    def _solve_component(self, flows: Any) -> None:
+        super()._solve_component(flows)
         self._keep()
 
     def _due(self, flow: Any) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from simgpu.simulation.clock import Clock, Phase
-from simgpu.simulation.fluid import Fluid
+from simgpu.simulation.fluid import Flow, Fluid
 from simgpu.units import PS_PER_S
 
 S = PS_PER_S
@@ -14,8 +14,8 @@ def ends(capacities, *flows, pipes=(), limits=(), changes=()):
     fluid = Fluid(clock, capacities, is_fatpipe, lambda number: ended.update({number: clock.now_ps}))
     limit = dict(enumerate(limits))
     for number, (start_ps, amount, channels) in enumerate(flows):
-        given = number, amount, fluid.way(channels), limit.get(number, 0)
-        clock.after(start_ps, Phase.LATENCY_OVER + number, given, lambda due: fluid.begin(*due.what))
+        flow = Flow(number, amount, fluid.way(channels), limit.get(number, 0))
+        clock.after(start_ps, Phase.LATENCY_OVER + number, flow, lambda due: fluid.begin(due.what))
     for change_ps, channel, per_s in changes:
         clock.after(change_ps, Phase.CAPACITY + channel, (channel, per_s), lambda due: fluid.change_capacity(*due.what))
     clock.run()
@@ -103,10 +103,10 @@ def test_the_end_of_one_flow_can_start_the_next():
     def next_flow(number):
         ended.append(clock.now_ps)
         if number < 2:
-            fluid.begin(number + 1, 1, fluid.way([0]))
+            fluid.begin(Flow(number + 1, 1, fluid.way([0])))
 
     fluid = Fluid(clock, [1], [False], next_flow)
-    fluid.begin(0, 1, fluid.way([0]))
+    fluid.begin(Flow(0, 1, fluid.way([0])))
     clock.run()
 
     assert ended == [S, 2 * S, 3 * S]
@@ -116,7 +116,7 @@ def test_flows_that_end_together_are_told_in_the_order_of_their_numbers():
     clock, told = Clock(), []
     fluid = Fluid(clock, [1], [False], told.append)
     for number in (3, 1, 2):
-        fluid.begin(number, 1, fluid.way([0]))
+        fluid.begin(Flow(number, 1, fluid.way([0])))
     clock.run()
 
     assert told == [1, 2, 3]
