@@ -1,14 +1,15 @@
 """The modelled clock: SimPy's event queue, fed with integers only. The one file that imports SimPy.
 
 SimPy accepts NaN, infinity and floats as delays; this clock takes `int` picoseconds and nothing else. What happens at
-one instant happens in the order of its phase, then of a number that the caller gives.
+one instant happens in the order of its phase, then of a number that the caller gives. SimPy has one event for each
+instant, however much is due at it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappush
-from typing import Any
+from heapq import heappop, heappush
+from typing import Any, cast
 
 import simpy
 
@@ -19,47 +20,46 @@ class Phase:
     CAPACITY, RELEASED, LAUNCHED, ENDED, LATENCY_OVER = (phase << 48 for phase in range(5))
 
 
-class Event:
-    """Something that is due once or several times, as SimPy knows its events: triggered, as a timeout is.
+class _Instant:
+    """When something is due, as SimPy knows its events: triggered, as a timeout is.
 
-    `callbacks` are called with it when it is due; they are to be set anew for each time.
+    One stands for all instants: its callbacks, which SimPy takes away when it calls them, are set anew each time.
     """
 
-    __slots__ = ()
+    __slots__ = ("_ok", "callbacks")
 
-    callbacks: tuple[Callable[[Any], None], ...]
-    _ok = True
-
-
-class Due(Event):
-    """Something that is due once; `what` is what was given with it."""
-
-    __slots__ = ("callbacks", "what")
-
-    def __init__(self, call: Callable[[Due], None], what: Any) -> None:
-        self.callbacks = (call,)
-        self.what = what
+    def __init__(self, callbacks: tuple[Callable[[_Instant], None], ...]) -> None:
+        self._ok, self.callbacks = True, callbacks
 
 
 class Clock:
     """Time in picoseconds, and callbacks at given times. `now_ps` is the present instant."""
 
     def __init__(self) -> None:
-        environment: Any = simpy.Environment(initial_time=0)
         self.now_ps = 0
-        self._queue, self._numbers, self._step = environment._queue, environment._eid, environment.step
+        self._environment: Any = simpy.Environment(initial_time=0)
+        self._queue = cast("list[tuple[int, int, int, _Instant]]", self._environment._queue)
+        self._callbacks = (self._pass_instant,)
+        self._instant = _Instant(self._callbacks)
+        self._due: dict[int, list[tuple[int, Callable[[Any], None], Any]]] = {}
+        """Instant -> a heap of what is due then: its order, whom to call, and with what."""
         self._starts: Callable[[], None] | None = None
         self._solves: Callable[[], None] | None = None
 
-    def after(self, delay_ps: int, order: int, what: Any, call: Callable[[Due], None]) -> None:
-        """Call back when `delay_ps` have passed, in the `order` of a phase and a number."""
-        self.put(Due(call, what), order, delay_ps)
+    def after(self, delay_ps: int, order: int, call: Callable[[Any], None], what: Any) -> None:
+        """Call back with `what` when `delay_ps` have passed, in the `order` of a phase and a number.
 
-    def put(self, event: Event, order: int, delay_ps: int) -> None:
-        """Have an event due when `delay_ps` have passed, in the `order` of a phase and a number."""
-        if delay_ps.__class__ is not int or delay_ps < 0:
+        Of what is due at one instant in one order, all must have the same `call` and `what`.
+        """
+        if type(delay_ps) is not int or delay_ps < 0:
             raise AssertionError(f"a delay must be an int of 0 or more picoseconds, not {delay_ps!r}")
-        heappush(self._queue, (self.now_ps + delay_ps, order, next(self._numbers), event))  # as `schedule` does
+        at_ps = self.now_ps + delay_ps
+        due = self._due.get(at_ps)
+        if due is not None:
+            heappush(due, (order, call, what))
+        else:
+            self._due[at_ps] = [(order, call, what)]
+            heappush(self._queue, (at_ps, 0, 0, self._instant))  # as `schedule` does
 
     def start_at_end(self, call: Callable[[], None]) -> None:
         """Call back at the end of this instant, when nothing else is due at it, for what starts then."""
@@ -71,26 +71,26 @@ class Clock:
 
     def run(self) -> None:
         """Let time pass until nothing is due any more. Errors raised in callbacks come out here."""
-        queue, step = self._queue, self._step
-        self._end_instant()  # something may start before anything is due
-        while True:
-            if not queue:
-                return
-            self.now_ps = queue[0][0]
-            step()
-            if self._starts or self._solves:
-                self._end_instant()
+        if self.now_ps not in self._due:  # something may start before anything is due
+            self._due[self.now_ps] = []
+            heappush(self._queue, (self.now_ps, 0, 0, self._instant))
+        self._environment.run()
 
-    def _end_instant(self) -> None:
-        """Do what else is due at this instant, then what starts and what is solved, until no more comes of it."""
-        queue, step, now_ps = self._queue, self._step, self.now_ps
+    def _pass_instant(self, instant: _Instant) -> None:
+        """Do all that is due now, then what starts and what is solved, until no more comes of it."""
+        instant.callbacks = self._callbacks
+        now_ps = self.now_ps = self._environment._now
+        due = self._due[now_ps]
         while True:
-            while queue and queue[0][0] == now_ps:
-                step()
+            while due:
+                _, call, what = heappop(due)
+                call(what)
             if self._starts:
-                call, self._starts = self._starts, None
+                starts, self._starts = self._starts, None
+                starts()
             elif self._solves:
-                call, self._solves = self._solves, None
+                solves, self._solves = self._solves, None
+                solves()
             else:
-                return
-            call()
+                break
+        del self._due[now_ps]

@@ -6,6 +6,7 @@ know of it while the run goes on, is an `Attendant`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from operator import attrgetter
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from simgpu.simulation.clock import Clock, Due, Phase
+from simgpu.simulation.clock import Clock, Phase
 from simgpu.simulation.fluid import Flow, Fluid
 from simgpu.simulation.journal import Journal
 from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Route
@@ -74,7 +75,7 @@ class Engine:
         self._is_async, self._has_launches = launch == "async", bool((workload.launched_by != NONE).any())
         self._has_moves_in_place = bool(((workload.kind == MOVE) & (workload.where == NONE)).any())
         self._ready: list[int] = []
-        self._start_what_may = self._round
+        self._start_what_may, self._ends = self._round, self._end
         self._launchable: list[int] = []
         self._denied: list[int] = []
         self._changed: list[list[Station]] = [[] for _ in range(_KINDS_OF_STATIONS)]
@@ -109,11 +110,12 @@ class Engine:
     def run(self) -> Timeline:
         """Let it run until nothing happens any more. Tasks that could never start are left in the timeline."""
         resources = self._resources
-        for change in zip(resources.change_ps, resources.change_channel, resources.change_per_s, strict=True):
-            self.clock.after(change[0], Phase.CAPACITY + change[1], change, self._capacity_changes)
+        changes = zip(resources.change_ps, resources.change_channel, resources.change_per_s, strict=True)
+        for number, (at_ps, *change) in enumerate(changes):
+            self.clock.after(at_ps, Phase.CAPACITY + number, self._capacity_changes, change)
         for task in self._first:
             if self._tasks.release_ps[task]:
-                self.clock.after(self._tasks.release_ps[task], Phase.RELEASED + task, task, self._released)
+                self.clock.after(self._tasks.release_ps[task], Phase.RELEASED + task, self._released, task)
                 continue
             if self._launcher_of[task] != NONE:
                 self._is_launchable(task, NONE)
@@ -160,12 +162,11 @@ class Engine:
             self.changed(queue)
         self._links.ask_again()
 
-    def _capacity_changes(self, due: Due) -> None:
-        _, channel, per_s = due.what
+    def _capacity_changes(self, change: Sequence[int]) -> None:
+        channel, per_s = change
         self._links.change_capacity(channel, per_s)
 
-    def _released(self, due: Due) -> None:
-        task = due.what
+    def _released(self, task: int) -> None:
         self._wait_ended(task)
         if self._launcher_of[task] != NONE:
             self._launch_wait_ended(task, NONE)
@@ -223,11 +224,14 @@ class Engine:
                 self.changed(gate)
         if self._attendant is not None:
             self._attendant.finished(task, now_ps)
-        waits_for, first = self._waits_for, self._first_follower
+        waits_for, first, ready = self._waits_for, self._first_follower, self._ready
         for follower in self._followers[first[task] : first[task + 1]]:
             left = waits_for[follower] = waits_for[follower] - 1
             if not left:
-                self._is_ready(follower, task)
+                journal.ready_ps[follower], journal.cause[follower] = now_ps, task
+                ready.append(follower)
+        if ready and not self._is_round_due:
+            self._have_round()
         if self._has_launches:
             self._allow_launches(task)
 
@@ -336,7 +340,7 @@ class Engine:
     def _delay(self, task: int) -> bool:
         if not self._start(task):
             return False
-        self.clock.after(self._tasks.amount[task], _ENDED + task, task, self._ends)
+        self.clock.after(self._tasks.amount[task], _ENDED + task, self._ends, task)
         return True
 
     def _compute(self, task: int) -> bool:
@@ -351,11 +355,8 @@ class Engine:
         elif card is not None:
             self._fluid.begin(Flow(task, amount * parts, card))
         else:
-            self.clock.after(amount * parts, _ENDED + task, task, self._ends)
+            self.clock.after(amount * parts, _ENDED + task, self._ends, task)
         return True
-
-    def _ends(self, due: Due) -> None:
-        self._end(due.what)
 
 
 def _lists_of(record: Any) -> SimpleNamespace:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import ceil, inf, ulp
 
-from simgpu.simulation.clock import Clock, Due, Event, Phase
+from simgpu.simulation.clock import Clock, Phase
 from simgpu.simulation.maxmin import max_min_rates
 from simgpu.simulation.workload import NONE
 from simgpu.units import PS_PER_S
@@ -21,6 +21,7 @@ from simgpu.units import PS_PER_S
 TICK_TOLERANCE = 1e-3
 """An end within a thousandth of a tick of a whole tick is meant to be on it."""
 
+_PS_PER_S = float(PS_PER_S)  # exactly; Python multiplies floats sooner than a float and an int
 _ENDED, _LATENCY_OVER = Phase.ENDED, Phase.LATENCY_OVER
 _SHORT = 2.0**40
 """Below it, four units in the last place of a float are less than the tolerance."""
@@ -63,7 +64,7 @@ class Way:
         self.only = route[0] if len(route) == 1 and not pipes else None
 
 
-class Flow(Event):
+class Flow:
     """What one task moves, and that it begins, and that it ends.
 
     `remaining` is what was left at `settled_ps`, None while it has not moved. If it has a limit of its own, or pipes,
@@ -71,7 +72,7 @@ class Flow(Event):
     """
 
     __slots__ = (
-        *("task", "amount", "way", "route", "limit_per_s", "callbacks"),
+        *("task", "amount", "way", "route", "limit_per_s"),
         *("rate_per_s", "remaining", "settled_ps", "end_ps", "timed_ps"),
     )
 
@@ -95,7 +96,7 @@ class Fluid:
         self._ended = ended
         self._changed: list[Channel] = []
         self._solve_changed = self._solve
-        self._latency_over, self._is_due = (self._begin,), (self._due,)
+        self._latency_over, self._is_due = self._begin, self._due
 
     def way(self, channels: Sequence[int]) -> Way:
         """Return the way over some channels."""
@@ -105,8 +106,7 @@ class Fluid:
     def begin(self, flow: Flow, latency_ps: int = 0) -> None:
         """Begin a flow after a latency. One with nothing to move, or no channels and no limit, then ends at once."""
         if latency_ps:
-            flow.callbacks = self._latency_over
-            self._clock.put(flow, _LATENCY_OVER + flow.task, latency_ps)
+            self._clock.after(latency_ps, _LATENCY_OVER + flow.task, self._latency_over, flow)
         else:
             self._begin(flow)
 
@@ -126,7 +126,7 @@ class Fluid:
     def _begin(self, flow: Flow) -> None:
         channel = flow.way.only
         if flow.amount == 0 or not (flow.route or flow.way.pipes or flow.limit_per_s):
-            self._clock.after(0, _ENDED + flow.task, flow.task, self._end_at_once)
+            self._clock.after(0, _ENDED + flow.task, self._ended, flow.task)
         elif channel is None or flow.limit_per_s:
             self._begin_crossing(flow)
         else:
@@ -155,9 +155,6 @@ class Fluid:
         else:
             for channel in flow.route:
                 self._solve_later(channel)
-
-    def _end_at_once(self, due: Due) -> None:
-        self._ended(due.what)
 
     def _solve_later(self, channel: Channel) -> None:
         """Have the component of a channel solved at the end of this instant."""
@@ -206,12 +203,10 @@ class Fluid:
     def _time(self, flow: Flow) -> None:
         """Have a flow due at its end."""
         end_ps = flow.timed_ps = flow.end_ps
-        flow.callbacks = self._is_due
-        self._clock.put(flow, _ENDED + flow.task, end_ps - self._clock.now_ps)
+        self._clock.after(end_ps - self._clock.now_ps, _ENDED + flow.task, self._is_due, flow)
 
     def _due(self, flow: Flow) -> None:
         """End a flow, unless it is due at another time by now, or has ended."""
-        flow.callbacks = self._is_due  # it may be on the clock for several times
         if flow.end_ps != self._clock.now_ps:
             return
         flow.end_ps = NONE
@@ -262,18 +257,18 @@ def _rates(flows: list[Flow]) -> list[float]:
 
 def _change_rate(flow: Flow, rate_per_s: float, now_ps: int) -> None:
     """Give a flow another rate from now on, and find its end."""
-    left, moved_ps = flow.remaining, now_ps - flow.settled_ps
-    if moved_ps and flow.rate_per_s:
+    left, old_per_s, moved_ps = flow.remaining, flow.rate_per_s, now_ps - flow.settled_ps
+    flow.settled_ps, flow.rate_per_s = now_ps, rate_per_s
+    if moved_ps and old_per_s:
         if left is None:
             left = float(flow.amount)
-        left = flow.remaining = left - flow.rate_per_s * (moved_ps / PS_PER_S)
-    flow.settled_ps, flow.rate_per_s = now_ps, rate_per_s
-    if left is None:
-        left = float(flow.amount)
+        left = flow.remaining = left - old_per_s * (moved_ps / PS_PER_S)
+    elif left is None:
         if rate_per_s.is_integer():
             flow.end_ps = now_ps - (-flow.amount * PS_PER_S // int(rate_per_s))
             return
-    flow.end_ps = now_ps + ticks(left * PS_PER_S / rate_per_s)
+        left = float(flow.amount)
+    flow.end_ps = now_ps + ticks(left * _PS_PER_S / rate_per_s)
 
 
 def ticks(duration: float) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Protocol
 
-from simgpu.simulation.clock import Clock, Due, Phase
+from simgpu.simulation.clock import Clock, Phase
 from simgpu.simulation.fluid import Flow, Fluid, Way
 from simgpu.simulation.stations import Begin, Changed
 from simgpu.simulation.workload import Resources
@@ -150,11 +150,8 @@ class FifoLinks:
             return False
         size_bytes, limit_per_s = self._moves.size_bytes[task], self._moves.limit_per_s[task]
         moving_ps = -(-size_bytes * PS_PER_S // limit_per_s) if limit_per_s else 0
-        self._clock.after(latency_ps + moving_ps, Phase.ENDED + task, task, self._arrived)
+        self._clock.after(latency_ps + moving_ps, Phase.ENDED + task, self._ended, task)
         return True
-
-    def _arrived(self, due: Due) -> None:
-        self._ended(due.what)
 
     def _arrive(self, task: int, route: Route) -> None:
         """Wait for the next channel, or end behind the last one."""
@@ -173,11 +170,10 @@ class FifoLinks:
             return False
         per_s = min(channel.per_s, limit_per_s or channel.per_s)
         held_ps = channel.latency_ps - (-self._moves.size_bytes[task] * PS_PER_S // per_s)
-        self._clock.after(held_ps, Phase.ENDED + task, task, self._through)
+        self._clock.after(held_ps, Phase.ENDED + task, self._through, task)
         return True
 
-    def _through(self, due: Due) -> None:
-        task = due.what
+    def _through(self, task: int) -> None:
         route = self._moves.routes[self._moves.where[task]]
         channel = self._channels[route.channels[self._hop[task]]]
         if not channel.is_fatpipe:

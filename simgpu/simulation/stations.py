@@ -11,7 +11,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Protocol
 
-from simgpu.simulation.clock import Clock, Due, Phase
+from simgpu.simulation.clock import Clock, Phase
 
 Begin = Callable[[int], None]
 """Begins a task at this instant."""
@@ -80,11 +80,11 @@ class Launcher:
             self._is_busy = True
             _, _, task, launch_ps = heappop(self._waiting)
             self._launching(task)
-            self._clock.after(launch_ps, Phase.LAUNCHED + task, task, self._end)
+            self._clock.after(launch_ps, Phase.LAUNCHED + task, self._end, task)
 
-    def _end(self, due: Due) -> None:
+    def _end(self, task: int) -> None:
         self._is_busy = False
-        self._launched(due.what)
+        self._launched(task)
 
 
 class Queue:
@@ -135,10 +135,9 @@ class Pool:
         while self._parts and self._idle:
             self._idle -= 1
             task, part_ps = self._parts.popleft()
-            self._clock.after(part_ps, Phase.ENDED + task, task, self._part_ended)
+            self._clock.after(part_ps, Phase.ENDED + task, self._part_ended, task)
 
-    def _part_ended(self, due: Due) -> None:
-        task = due.what
+    def _part_ended(self, task: int) -> None:
         self._idle += 1
         self._changed(self)
         self._left[task] -= 1

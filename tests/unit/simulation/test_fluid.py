@@ -15,9 +15,9 @@ def ends(capacities, *flows, pipes=(), limits=(), changes=()):
     limit = dict(enumerate(limits))
     for number, (start_ps, amount, channels) in enumerate(flows):
         flow = Flow(number, amount, fluid.way(channels), limit.get(number, 0))
-        clock.after(start_ps, Phase.LATENCY_OVER + number, flow, lambda due: fluid.begin(due.what))
-    for change_ps, channel, per_s in changes:
-        clock.after(change_ps, Phase.CAPACITY + channel, (channel, per_s), lambda due: fluid.change_capacity(*due.what))
+        clock.after(start_ps, Phase.LATENCY_OVER + number, fluid.begin, flow)
+    for change_ps, *change in changes:
+        clock.after(change_ps, Phase.CAPACITY + change[0], lambda change: fluid.change_capacity(*change), change)
     clock.run()
     return [ended[number] for number in range(len(flows))]
 
