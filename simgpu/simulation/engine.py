@@ -94,6 +94,7 @@ class Engine:
             Route(channels, fluid.way(channels), latency_ps)
             for channels, latency_ps in zip(ways, resources.route_latency_ps, strict=True)
         ]
+        self._pool_of: list[int] = resources.queue_pool
         self._cards = [None if card == NONE else fluid.way([card]) for card in resources.queue_card]
         self._gates = [Gate(number, places, self._enter) for number, places in enumerate(resources.gate_places)]
         self._pools = [
@@ -348,7 +349,7 @@ class Engine:
         if self._waits_for[task] or not self._start(task):
             return False
         queue, amount, parts = self._tasks.where[task], self._tasks.amount[task], self._tasks.parts[task]
-        pool, card = self._resources.queue_pool[queue], self._cards[queue]
+        pool, card = self._pool_of[queue], self._cards[queue]
         if pool != NONE:
             self._pools[pool].submit(task, parts, amount)
             self.changed(self._pools[pool])

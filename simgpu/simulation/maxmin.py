@@ -32,7 +32,7 @@ def max_min_rates(routes: Sequence[Sequence[int]], capacities: Mapping[int, floa
         if rate != share[resource]:  # an older one, which was less
             heappush(queue, (share[resource], resource))
             continue
-        changed = set()
+        changed: set[int] = set()
         for flow in users[resource]:
             if rates[flow] < 0:
                 rates[flow] = rate
