@@ -35,7 +35,7 @@ class CardMachine(ArraysMachine):
 
 TestArraysOnACard = CardMachine.TestCase
 TestArraysOnACard.settings = settings(
-    max_examples=settings.default.max_examples // 10, stateful_step_count=25, deadline=None
+    max_examples=settings.default.max_examples // 20, stateful_step_count=25, deadline=None
 )
 
 

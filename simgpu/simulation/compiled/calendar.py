@@ -49,6 +49,19 @@ def unschedule(run: Run, node: int) -> None:
 
 
 @compiled
+def reschedule(run: Run, node: int, when_ps: int) -> None:
+    """Have a node that is due at some time due at another. If it is alone in its bucket, the bucket goes with it."""
+    bucket = nodes(run)[node].bucket
+    if nodes(run)[node].next != node or when_ps > LIMIT_PS:
+        unschedule(run, node)
+        schedule(run, node, when_ps)
+        return
+    buckets(run)[bucket].ps = when_ps
+    recent(run)[_spread(when_ps)] = bucket
+    _sink(run, _rise(run, buckets(run)[bucket].position, when_ps, bucket), when_ps, bucket)
+
+
+@compiled
 def is_due(run: Run) -> bool:
     """Tell whether anything is due at this instant."""
     return bool(run.bucket_count > 0 and heap(run)[0].ps == run.now_ps)
@@ -57,7 +70,7 @@ def is_due(run: Run) -> bool:
 @compiled
 def _bucket_of(run: Run, when_ps: int) -> int:
     """Return a bucket of a time, which may be empty."""
-    place = ((when_ps * _MIXER) >> 40) % RECENT
+    place = _spread(when_ps)
     bucket: int = recent(run)[place]
     if buckets(run)[bucket].ps == when_ps:
         return bucket
@@ -72,6 +85,12 @@ def _bucket_of(run: Run, when_ps: int) -> int:
     _rise(run, run.bucket_count - 1, when_ps, bucket)
     recent(run)[place] = bucket
     return bucket
+
+
+@compiled
+def _spread(when_ps: int) -> int:
+    """Return where a time is remembered."""
+    return ((when_ps * _MIXER) >> 40) % RECENT
 
 
 @compiled

@@ -24,7 +24,7 @@ from simgpu.simulation.compiled.arrays import (
     way_channels,
     way_starts,
 )
-from simgpu.simulation.compiled.calendar import schedule, unschedule
+from simgpu.simulation.compiled.calendar import reschedule, schedule
 from simgpu.simulation.compiled.covering import LIMIT_PS
 from simgpu.simulation.compiled.jit import compiled
 from simgpu.simulation.compiled.phases import FLOW, PLAIN
@@ -249,5 +249,6 @@ def _time(run: Run, number: int, when_ps: int) -> None:
     if bucket != NONE:
         if buckets(run)[bucket].ps == when_ps:
             return
-        unschedule(run, task)
-    schedule(run, task, when_ps)
+        reschedule(run, task, when_ps)
+    else:
+        schedule(run, task, when_ps)

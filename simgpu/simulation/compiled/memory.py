@@ -5,6 +5,7 @@ They are as long as a run may need at most. What it does not come to use is neve
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,18 @@ from simgpu.simulation.compiled.records import (
 )
 from simgpu.simulation.timeline import Timeline
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE, LaunchMode, LinkPolicyName, Resources, Workload
+from simgpu.units import MiB
+
+_LARGE_BYTES = 4 * MiB
+"""From here on NumPy asks for large pages."""
+
+
+def _room(length: int, dtype: Any) -> NDArray[Any]:
+    """Return zeros of which a run may touch only a few: on small pages, so that only these few have to be made."""
+    size_bytes = length * np.dtype(dtype).itemsize
+    if size_bytes < _LARGE_BYTES or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return np.zeros(length, dtype)
+    return np.frombuffer(mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), dtype, length)
 
 
 class Memory:
@@ -124,8 +137,9 @@ class Memory:
             route = workload.where[(workload.kind == MOVE) & (workload.where != NONE)]
             flows += len(route)
             uses += len(route) + int(np.diff(resources.route_starts)[route].sum())
+        self._add(nodes=np.zeros(tasks + groups, ARRAYS["nodes"]))
+        self._add(**{name: np.zeros(tasks, ARRAYS[name]) for name in ("waits", "launch_waits")})
         lengths = {
-            "nodes": tasks + groups,
             "groups": groups,
             "buckets": tasks + groups + 1,
             "heap": tasks + groups + 1,
@@ -143,10 +157,9 @@ class Memory:
         users = len(resources.channel_per_s) + flows
         lengths |= {"uses": uses, "users": 4 * uses}  # see `flows` on how room doubles
         lengths |= {"resources": users, "order": 2 * users + 1}  # the heap, and behind it what has changed
-        lists = ["waits", "launch_waits", "wave", *(f"{name}_tasks" for name in LISTS)]
-        self._add(**dict(zip(lists, np.zeros((len(lists), tasks), np.int32), strict=True)))
+        lengths |= dict.fromkeys(["wave", *(f"{name}_tasks" for name in LISTS)], tasks)
         lengths |= {"spare": max(tasks, len(self._arrays["stations"]))}
-        self._add(**{name: np.zeros(length, ARRAYS[name]) for name, length in lengths.items()})
+        self._add(**{name: _room(length, ARRAYS[name]) for name, length in lengths.items()})
 
     def _fill_in(self, workload: Workload, links: LinkPolicyName, launch: LaunchMode) -> None:
         run, arrays = self._run, self._arrays
