@@ -32,13 +32,19 @@ def _prepare(run: Run) -> None:
         node = nodes(run)[task]
         node.action = IN_PLACE if kind(run)[task] == MOVE and where(run)[task] == NONE else kind(run)[task]
         node.launcher = NONE
-        if launcher(run)[task] != NONE and launch_ps(run)[task] > 0:
-            node.launcher = kinds(run)[LAUNCHER].first + launcher(run)[task]
         waits(run)[task] = release_ps(run)[task] > 0
     for place in range(follower_starts(run)[run.task_count]):
         waits(run)[followers(run)[place]] += 1
+    if run.has_launches:
+        _prepare_launches(run)
+
+
+@compiled
+def _prepare_launches(run: Run) -> None:
     for task in range(run.task_count):
         node = nodes(run)[task]
+        if launcher(run)[task] != NONE and launch_ps(run)[task] > 0:
+            node.launcher = kinds(run)[LAUNCHER].first + launcher(run)[task]
         launch_waits(run)[task] = waits(run)[task]
         waits(run)[task] += node.launcher != NONE and node.action != COMPUTE
 
