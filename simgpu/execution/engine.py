@@ -136,7 +136,7 @@ class _Execution:
 
     def _enqueue(self, tasks: list[int]) -> None:
         for task in sorted(tasks):
-            if self.program.tasks[task].kind is TaskKind.COMPUTE:
+            if self.program.tasks.kind_of(task) is TaskKind.COMPUTE:
                 self.queues[self.workers.lane(self.program.tasks.device[task])].append(task)
             else:
                 self._start(task)
@@ -151,7 +151,7 @@ class _Execution:
                 self._start(queue.popleft())
 
     def _give_back_lane(self, task: int) -> None:
-        if self.program.tasks[task].kind is TaskKind.COMPUTE:
+        if self.program.tasks.kind_of(task) is TaskKind.COMPUTE:
             self.idle[self.workers.lane(self.program.tasks.device[task])] += 1
 
     def _start(self, number: int) -> None:

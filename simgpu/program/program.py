@@ -81,9 +81,13 @@ class Tasks(MadeOnDemand[Task]):
     def __len__(self) -> int:
         return len(self.kind)
 
+    def kind_of(self, task: int) -> TaskKind:
+        """Return what a task does."""
+        return KINDS[self.kind[task]]
+
     def name(self, task: int) -> str:
         """Return the name of the operation computed, or of the tensor moved."""
-        if KINDS[self.kind[task]] is TaskKind.COMPUTE:
+        if self.kind_of(task) is TaskKind.COMPUTE:
             return self.graph.data.names[self.subject[task]]
         return self.graph.tensor_name(self.subject[task])
 
@@ -94,7 +98,7 @@ class Tasks(MadeOnDemand[Task]):
 
     def _made(self, place: int) -> Task:
         return Task(
-            KINDS[self.kind[place]],
+            self.kind_of(place),
             self.name(place),
             self.subject[place],
             self.device[place],

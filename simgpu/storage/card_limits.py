@@ -30,24 +30,30 @@ class CardUse:
 
 def check_room(driver: Driver, device: str, limit_bytes: int, scratch_bytes: int, reserve_bytes: int) -> None:
     """Raise OutOfDeviceMemory, with all figures, if a card has not enough left for a device to start."""
-    free, total = driver.memory_info()
     needed = limit_bytes + scratch_bytes + reserve_bytes
+    shortage = shortage_of(driver, device, "the start of the device", limit_bytes, needed)
+    free, total = shortage.largest_hole_bytes, shortage.limit_bytes
     if needed <= free:
         return
-    shortage = MemoryShortage(
-        device=device,
-        owner="the start of the device",
-        requested_bytes=limit_bytes,
-        needed_bytes=needed,
-        used_bytes=total - free,
-        limit_bytes=total,
-        largest_hole_bytes=free,
-    )
     raise OutOfDeviceMemory(
         f"{device} cannot start: its limit of {short_size(limit_bytes)}, {short_size(scratch_bytes)} of scratch memory "
         f"and a reserve of {short_size(reserve_bytes)} for CUDA are {short_size(needed)}, and {short_size(free)} of "
         f"the card's {short_size(total)} are free; lower the limits, or scratch_bytes and reserve_bytes of CupyStorage",
         shortage,
+    )
+
+
+def shortage_of(driver: Driver, device: str, owner: str, requested_bytes: int, needed_bytes: int) -> MemoryShortage:
+    """Return the figures of a card that lacks memory: how much of it is used now, and how much is free."""
+    free, total = driver.memory_info()
+    return MemoryShortage(
+        device=device,
+        owner=owner,
+        requested_bytes=requested_bytes,
+        needed_bytes=needed_bytes,
+        used_bytes=total - free,
+        limit_bytes=total,
+        largest_hole_bytes=free,
     )
 
 

@@ -88,7 +88,6 @@ class CupyStorage:
             self.driver,
             self.guards,
             device=device,
-            limit_bytes=limit_bytes,
             scratch_bytes=self._scratch_bytes,
             make_stream=self._stream_maker(device),
         )

@@ -12,9 +12,10 @@ from zlib import crc32
 
 import numpy as np
 
-from simgpu.errors import ExecutionError, MemoryShortage, OutOfDeviceMemory
+from simgpu.errors import ExecutionError, OutOfDeviceMemory
 from simgpu.graph import TensorSpec
 from simgpu.kernels import array_dtype
+from simgpu.storage.card_limits import shortage_of
 from simgpu.storage.driver import Driver, Event, Pinned, Slab, Stream
 from simgpu.storage.fences import Fences, Span
 from simgpu.storage.guards import Guards
@@ -53,7 +54,7 @@ class Lease(Place):
 
 
 class CupyRegion:
-    """Memory of `limit_bytes`, taken at once, or piece by piece as `grow` is told.
+    """Memory of one device, taken piece by piece as `grow` is told.
 
     Everything a program does here goes to `stream`, in order; copies that come in and go out have streams of their own,
     and leave fences.
@@ -65,14 +66,12 @@ class CupyRegion:
         guards: Guards,
         *,
         device: str,
-        limit_bytes: int,
         scratch_bytes: int,
         make_stream: Callable[[], Stream] | None = None,
     ) -> None:
         self.driver = driver
         self.guards = guards
         self.device = device
-        self.limit_bytes = limit_bytes
         self.scratch_bytes = scratch_bytes
         self.is_poisoning = False
         self.lock = RLock()
@@ -211,19 +210,11 @@ class CupyRegion:
         self.driver.fill_bytes(array.data.ptr, _POISON, array.nbytes, self.stream)
 
     def _too_little(self, size_bytes: int) -> OutOfDeviceMemory:
-        free, total = self.driver.memory_info()
-        shortage = MemoryShortage(
-            device=self.device,
-            owner="a region of the device",
-            requested_bytes=size_bytes,
-            needed_bytes=size_bytes,
-            used_bytes=total - free,
-            limit_bytes=total,
-            largest_hole_bytes=free,
-        )
+        shortage = shortage_of(self.driver, self.device, "a region of the device", size_bytes, size_bytes)
+        free, total = short_size(shortage.largest_hole_bytes), short_size(shortage.limit_bytes)
         return OutOfDeviceMemory(
-            f"{self.device}: its card cannot give {short_size(size_bytes)}: {short_size(free)} of {short_size(total)} "
-            "are free, perhaps not in one piece; lower the limits of its devices, or end other programs on the card",
+            f"{self.device}: its card cannot give {short_size(size_bytes)}: {free} of {total} are free, "
+            "perhaps not in one piece; lower the limits of its devices, or end other programs on the card",
             shortage,
         )
 
