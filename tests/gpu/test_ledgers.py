@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from simgpu.arrays import Runtime
 from simgpu.errors import OutOfDeviceMemory, PlacementError
 from simgpu.execution import execute
 from simgpu.machine import Machine
@@ -17,7 +16,7 @@ from simgpu.placement import place
 from simgpu.readers import read_onnx
 from simgpu.simulation import simulate
 from simgpu.trace import compare
-from tests.property.card_programs import CardProgram, card_steps
+from tests.property.card_programs import card_steps, ledger_hashes
 from tests.property.programs import cases
 from tests.property.test_both_engines import feeds_of
 
@@ -28,21 +27,10 @@ def hashes(trace):
     return [trace.ledger_hash(device) for device in range(len(trace.devices))]
 
 
-def eager_hashes(steps, devices, storage):
-    machine = Machine("1 x 1MiB").split({"GPU:0": ["8KiB"] * devices})
-    with Runtime(machine, storage=storage) as runtime, runtime.record() as recording:
-        program = CardProgram(runtime, devices)
-        for step in steps:
-            program.step(*step)
-        program.check()
-        del program
-        return hashes(recording.trace)
-
-
 @given(st.lists(card_steps, min_size=10, max_size=40), st.integers(2, 4))
 @settings(max_examples=25, derandomize=True)
 def test_random_eager_programs_give_the_same_ledger_on_every_storage(card, steps, devices):
-    found = [eager_hashes(steps, devices, storage) for storage in ("numpy", "shape", card(scratch_bytes=2**21))]
+    found = [ledger_hashes(steps, devices, storage) for storage in ("numpy", "shape", card(scratch_bytes=2**21))]
 
     assert found[0] == found[1] == found[2]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Thread
 from time import monotonic
 
 import hypothesis.strategies as st
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from simgpu.arrays import Runtime
 from simgpu.machine import Machine
 from tests.property.card_programs import CardProgram, card_steps
+from tests.threads import errors_of
 
 pytestmark = pytest.mark.gpu
 
@@ -59,33 +59,24 @@ def test_copies_around_a_ring_of_devices_race_with_what_takes_their_memory(card,
 
 
 def test_threads_on_their_own_devices_and_copies_between_them_keep_values(card):
-    errors, end = [], monotonic() + 1.5
+    end = monotonic() + 1.5
     with Runtime(devices(3, "64MiB"), storage=card(poison=True)) as runtime:
         xp = runtime.xp()
 
         def work(number):
-            try:
-                here, there, step = f"gpu:{number}", f"gpu:{(number + 1) % 3}", 0
-                while monotonic() < end:
-                    x = xp.full((2**20,), float(step), dtype=xp.float32, device=here)
-                    y = (x + 1.0).to_device(there) * 2.0
-                    del x
-                    z = xp.full((2**20,), -5.0, dtype=xp.float32, device=here)
-                    back = y.to_device("cpu")
-                    assert (float(xp.min(y)), float(xp.max(y))) == (2.0 * step + 2.0, 2.0 * step + 2.0)
-                    assert (back.value() == 2.0 * step + 2.0).all()
-                    assert float(xp.max(z)) == -5.0
-                    step += 1
-            except BaseException as error:
-                errors.append(error)
+            here, there, step = f"gpu:{number}", f"gpu:{(number + 1) % 3}", 0
+            while monotonic() < end:
+                x = xp.full((2**20,), float(step), dtype=xp.float32, device=here)
+                y = (x + 1.0).to_device(there) * 2.0
+                del x
+                z = xp.full((2**20,), -5.0, dtype=xp.float32, device=here)
+                back = y.to_device("cpu")
+                assert (float(xp.min(y)), float(xp.max(y))) == (2.0 * step + 2.0, 2.0 * step + 2.0)
+                assert (back.value() == 2.0 * step + 2.0).all()
+                assert float(xp.max(z)) == -5.0
+                step += 1
 
-        threads = [Thread(target=work, args=(number,)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert errors == []
+        assert errors_of(work, range(3)) == []
         assert [memory.statistics().current_bytes for memory in runtime.memories] == [0] * 4
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import numpy as np
 
+from simgpu.arrays import Runtime
 from simgpu.errors import OutOfDeviceMemory
+from simgpu.machine import Machine
 
 SIDE = 8
 MAKES = ("full", "move", "move", "add", "turned", "backwards", "upper", "lower", "column")
@@ -94,3 +96,16 @@ class CardProgram:
         if alone and len(self.held) > 1:
             self.held = [pair for pair in self.held if pair[0] is not x]
             x.free()
+
+
+def ledger_hashes(steps, devices, storage):
+    """Run a program, and return the digest of each device's ledger."""
+    machine = Machine("1 x 1MiB").split({"GPU:0": ["8KiB"] * devices})
+    with Runtime(machine, storage=storage) as runtime, runtime.record() as recording:
+        program = CardProgram(runtime, devices)
+        for step in steps:
+            program.step(*step)
+        program.check()
+        del program
+        trace = recording.trace
+        return [trace.ledger_hash(device) for device in range(len(trace.devices))]

@@ -6,14 +6,15 @@ import asyncio
 import gc
 import itertools
 import random
-import threading
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 
 from simgpu.arrays import Runtime
 from simgpu.errors import OutOfDeviceMemory
+from tests.threads import errors_of
 
 DEVICES = ("CPU:0", "GPU:0", "GPU:1")
 
@@ -68,23 +69,8 @@ def _failing(pool, number):
 
 @pytest.mark.parametrize("operations", [500, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_sixteen_threads_share_devices_and_leave_nothing_behind(operations):
-    errors = []
     with Runtime("2 x 256KiB") as runtime:
-        xp = runtime.xp()
-
-        def work(seed):
-            choose, mine = random.Random(seed), []
-            try:
-                for step in range(operations):
-                    _step(xp, choose, mine, step)
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        errors = errors_of(partial(take_steps, runtime.xp(), operations), range(16))
         gc.collect()
 
         assert errors == []
@@ -92,6 +78,13 @@ def test_sixteen_threads_share_devices_and_leave_nothing_behind(operations):
             statistics = memory.statistics()
             assert (statistics.current_bytes, statistics.current_count) == (0, 0)
             assert 0 < statistics.peak_bytes <= statistics.limit_bytes
+
+
+def take_steps(xp, operations, seed):
+    """Take many steps, drawn from a seed."""
+    choose, mine = random.Random(seed), []
+    for step in range(operations):
+        _step(xp, choose, mine, step)
 
 
 def _step(xp, choose, mine, step):

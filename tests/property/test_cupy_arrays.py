@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-import random
-from threading import Thread
+from functools import partial
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,12 +14,12 @@ from hypothesis import given, settings
 from simgpu.arrays import Runtime
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.execution import execute
-from simgpu.machine import Machine
 from simgpu.placement import place
-from tests.property.card_programs import CardProgram, card_steps
+from tests.property.card_programs import card_steps, ledger_hashes
 from tests.property.test_arrays import ArraysMachine
-from tests.property.test_arrays_hard_times import _failing, _step, program
+from tests.property.test_arrays_hard_times import _failing, program, take_steps
 from tests.property.test_recording import _outside, _run
+from tests.threads import errors_of
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
@@ -39,22 +38,10 @@ TestArraysOnACard.settings = settings(
 )
 
 
-def hashes(steps, devices, storage):
-    """Run a program, and return the digest of each device's ledger."""
-    machine = Machine("1 x 1MiB").split({"GPU:0": ["8KiB"] * devices})
-    with Runtime(machine, storage=storage) as runtime, runtime.record() as recording:
-        steps_run = CardProgram(runtime, devices)
-        for step in steps:
-            steps_run.step(*step)
-        steps_run.check()
-        del steps_run
-        return [recording.trace.ledger_hash(device) for device in range(devices + 1)]
-
-
 @given(st.lists(card_steps, max_size=40), st.integers(1, 4))
 @settings(max_examples=settings.default.max_examples // 2)
 def test_the_ledger_of_a_program_is_one_on_every_storage(steps, devices):
-    found = [hashes(steps, devices, storage) for storage in ("numpy", "shape", host.host_storage(is_lazy=True))]
+    found = [ledger_hashes(steps, devices, storage) for storage in ("numpy", "shape", host.host_storage(is_lazy=True))]
 
     assert found[0] == found[1] == found[2]
 
@@ -123,23 +110,8 @@ def test_whatever_kernel_lacks_scratch_memory_everything_is_as_it_was_before(eve
 
 @pytest.mark.parametrize("operations", [150, pytest.param(5000, marks=pytest.mark.slow)])
 def test_threads_share_devices_of_a_card_and_leave_nothing_behind(operations):
-    errors = []
     with Runtime("2 x 256KiB", storage=host.host_storage()) as runtime:
-        xp = runtime.xp()
-
-        def work(seed):
-            choose, mine = random.Random(seed), []
-            try:
-                for step in range(operations):
-                    _step(xp, choose, mine, step)
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [Thread(target=work, args=(seed,)) for seed in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        errors = errors_of(partial(take_steps, runtime.xp(), operations), range(8))
         gc.collect()
 
         assert errors == []

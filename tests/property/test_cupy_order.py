@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import random
-from threading import Thread
 
 import hypothesis.strategies as st
 import numpy as np
@@ -20,6 +19,7 @@ from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import Machine
 from simgpu.storage.fences import Fences
 from tests.property.card_programs import MAKES, USES, CardProgram, card_steps
+from tests.threads import errors_of
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
@@ -146,7 +146,7 @@ def test_if_streams_do_not_wait_the_check_finds_a_race(monkeypatch):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_works_of_threads_that_share_devices_are_in_order(seed):
-    storage, errors = host.host_storage(is_lazy=True, scratch_bytes=2**18), []
+    storage = host.host_storage(is_lazy=True, scratch_bytes=2**18)
     storage.driver.done_every = 3
     with Runtime(Machine("1 x 1MiB").split({"GPU:0": ["16KiB"] * 3}), storage=storage) as runtime:
         runtime.start()
@@ -160,14 +160,8 @@ def test_works_of_threads_that_share_devices_are_in_order(seed):
                 program.check()
             except OutOfDeviceMemory:
                 pass
-            except BaseException as error:
-                errors.append(error)
 
-        threads = [Thread(target=work, args=(number,)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        errors = errors_of(work, range(3))
         spans = slabs_of(runtime)
 
     assert errors == []
