@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from math import inf
 from typing import Any, cast
 
 import simpy
@@ -43,8 +44,12 @@ class Clock:
         self._instant = _Instant(self._callbacks)
         self._due: dict[int, list[tuple[int, Callable[[Any], None], Any]]] = {}
         """Instant -> a heap of what is due then: its order, whom to call, and with what."""
-        self._starts: Callable[[], None] | None = None
-        self._solves: Callable[[], None] | None = None
+        self._mark_ps: float = inf
+        self._at_mark: Callable[[], None] = lambda: None
+        self.starts: Callable[[], None] | None = None
+        """Called at the end of this instant, when nothing else is due at it, for what starts then."""
+        self.solves: list[Callable[[], None]] = []
+        """Called at the very end of this instant, when nothing starts any more either."""
 
     def after(self, delay_ps: int, order: int, call: Callable[[Any], None], what: Any) -> None:
         """Call back with `what` when `delay_ps` have passed, in the `order` of a phase and a number.
@@ -61,13 +66,9 @@ class Clock:
             self._due[at_ps] = [(order, call, what)]
             heappush(self._queue, (at_ps, 0, 0, self._instant))  # as `schedule` does
 
-    def start_at_end(self, call: Callable[[], None]) -> None:
-        """Call back at the end of this instant, when nothing else is due at it, for what starts then."""
-        self._starts = call
-
-    def solve_at_end(self, call: Callable[[], None]) -> None:
-        """Call back at the very end of this instant, when nothing starts any more either."""
-        self._solves = call
+    def call_from(self, at_ps: int, call: Callable[[], None]) -> None:
+        """Call back, once, before anything happens from an instant on; if nothing does any more, never."""
+        self._mark_ps, self._at_mark = at_ps, call
 
     def run(self) -> None:
         """Let time pass until nothing is due any more. Errors raised in callbacks come out here."""
@@ -80,17 +81,21 @@ class Clock:
         """Do all that is due now, then what starts and what is solved, until no more comes of it."""
         instant.callbacks = self._callbacks
         now_ps = self.now_ps = self._environment._now
+        if now_ps >= self._mark_ps:
+            self._at_mark()
+            self._mark_ps = inf
         due = self._due[now_ps]
         while True:
             while due:
                 _, call, what = heappop(due)
                 call(what)
-            if self._starts:
-                starts, self._starts = self._starts, None
+            if self.starts:
+                starts, self.starts = self.starts, None
                 starts()
-            elif self._solves:
-                solves, self._solves = self._solves, None
-                solves()
+            elif self.solves:
+                solves, self.solves = self.solves, []
+                for solve in solves:
+                    solve()
             else:
                 break
         del self._due[now_ps]

@@ -6,10 +6,11 @@ know of it while the run goes on, is an `Attendant`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, fields
+from heapq import heappop, heappush
 from itertools import pairwise
-from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -19,13 +20,16 @@ from simgpu.simulation.clock import Clock, Phase
 from simgpu.simulation.fluid import Flow, Fluid
 from simgpu.simulation.journal import Journal
 from simgpu.simulation.links import LINK_POLICIES, Calls, Moves, Route
+from simgpu.simulation.private_links import private_routes
 from simgpu.simulation.stations import Gate, Launcher, Pool, Queue, Station
 from simgpu.simulation.timeline import FINISHED, LAUNCHED, STARTED, Timeline
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE, OF_A_TASK, Ints, LaunchMode, LinkPolicyName, Workload
 
-_KINDS_OF_STATIONS = 5
 _ENDED = Phase.ENDED  # read often: Python finds a name of this module sooner than one of a class
-_number = attrgetter("number")
+
+
+Column = MutableSequence[int]
+"""One number for each task, and more to come: what is moved to make room becomes a task, too."""
 
 
 class Attendant(Protocol):
@@ -40,19 +44,19 @@ class Attendant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Tasks:
-    """The columns of a workload that have one entry for each task, as lists, which Python reads faster."""
+    """The columns of a workload that have one entry for each task, as arrays that Python reads as fast as lists."""
 
-    kind: list[int]
-    amount: list[int]
-    where: list[int]
-    parts: list[int]
-    rank: list[int]
-    release_ps: list[int]
-    rate_cap: list[int]
-    out_gate: list[int]
-    in_gate: list[int]
-    launcher: list[int]
-    launch_ps: list[int]
+    kind: Column
+    amount: Column
+    where: Column
+    parts: Column
+    rank: Column
+    release_ps: Column
+    rate_cap: Column
+    out_gate: Column
+    in_gate: Column
+    launcher: Column
+    launch_ps: Column
 
 
 class Engine:
@@ -64,25 +68,25 @@ class Engine:
         self.clock = Clock()
         self.journal = Journal(self.clock, len(workload))
         self._attendant = attendant
-        self._tasks = _Tasks(**{name: _list(getattr(workload, name)) for name in OF_A_TASK})
-        self._followers: list[int] = workload.followers.tolist()
-        self._first_follower: list[int] = workload.follower_starts.tolist()
-        self._launcher_of = workload.launched_by.tolist()
-        waits_for = workload.predecessor_counts() + (workload.release_ps > 0)
+        self._tasks = _Tasks(**{name: _column(getattr(workload, name)) for name in OF_A_TASK})
+        self._followers = _column(workload.followers)
+        self._first_follower = _column(workload.follower_starts)
+        launched_by, waits_for = workload.launched_by, workload.predecessor_counts() + (workload.release_ps > 0)
+        self._launcher_of = _column(launched_by)
+        self._is_async, self._has_launches = launch == "async", bool((launched_by != NONE).any())
         self._first = np.flatnonzero((waits_for == 0) | (workload.release_ps > 0)).tolist()
-        self._launch_waits_for = waits_for.tolist()
-        self._waits_for = (waits_for + ((workload.launched_by != NONE) & (workload.kind == MOVE))).tolist()
-        self._is_async, self._has_launches = launch == "async", bool((workload.launched_by != NONE).any())
+        self._launch_waits_for = _column(waits_for)
+        self._waits_for = _column(waits_for + ((launched_by != NONE) & (workload.kind == MOVE)))
         self._has_moves_in_place = bool(((workload.kind == MOVE) & (workload.where == NONE)).any())
         self._ready: list[int] = []
         self._start_what_may, self._ends = self._round, self._end
         self._launchable: list[int] = []
         self._denied: list[int] = []
-        self._changed: list[list[Station]] = [[] for _ in range(_KINDS_OF_STATIONS)]
-        self._is_round_due = False
+        self._changed: list[tuple[int, Station]] = []
         self._build(_lists_of(workload.resources), workload.launchers)
         calls = Calls(self._start, self._end, self.changed)
-        moves = Moves(self._tasks.amount, self._tasks.where, self._tasks.rate_cap, self._routes)
+        columns = (self._tasks.amount, self._tasks.where, self._tasks.rate_cap)
+        moves = Moves(*columns, self._routes, private_routes(workload).tolist())
         self._links = LINK_POLICIES[links](self.clock, moves, workload.resources, self._fluid, calls)
 
     def _build(self, resources: SimpleNamespace, launchers: int) -> None:
@@ -151,14 +155,14 @@ class Engine:
         """Have a station dispatched at the end of this instant."""
         if not station.is_changed:
             station.is_changed = True
-            self._changed[station.kind].append(station)
-            self._have_round()
+            heappush(self._changed, (station.order, station))
+            self.clock.starts = self._start_what_may
 
     def ask_again(self) -> None:
         """Have all that was denied a start tried again at the end of this instant."""
         denied, self._denied = self._denied, []
         self._ready += denied
-        self._have_round()
+        self.clock.starts = self._start_what_may
         for queue in self._queues:
             self.changed(queue)
         self._links.ask_again()
@@ -181,8 +185,7 @@ class Engine:
         journal = self.journal
         journal.ready_ps[task], journal.cause[task] = self.clock.now_ps, cause
         self._ready.append(task)
-        if not self._is_round_due:
-            self._have_round()
+        self.clock.starts = self._start_what_may
 
     def _launch_wait_ended(self, task: int, cause: int) -> None:
         self._launch_waits_for[task] -= 1
@@ -192,7 +195,7 @@ class Engine:
     def _is_launchable(self, task: int, cause: int) -> None:
         self.journal.launchable(task, cause)
         self._launchable.append(task)
-        self._have_round()
+        self.clock.starts = self._start_what_may
 
     def _launched(self, task: int) -> None:
         self.journal.launched(task)
@@ -217,7 +220,7 @@ class Engine:
         if tasks.kind[task] == COMPUTE:
             queue = self._queues[tasks.where[task]]
             queue.free += 1
-            if not queue.is_changed:
+            if queue.waiting and not queue.is_changed:
                 self.changed(queue)
         elif self._gates:
             for gate in self._gates_of(task):
@@ -229,10 +232,10 @@ class Engine:
         for follower in self._followers[first[task] : first[task + 1]]:
             left = waits_for[follower] = waits_for[follower] - 1
             if not left:
-                journal.ready_ps[follower], journal.cause[follower] = now_ps, task
+                journal.cause[follower] = task
                 ready.append(follower)
-        if ready and not self._is_round_due:
-            self._have_round()
+        if ready:
+            self.clock.starts = self._start_what_may
         if self._has_launches:
             self._allow_launches(task)
 
@@ -244,18 +247,12 @@ class Engine:
             if other != NONE and not (self._is_async and other == launcher):
                 self._launch_wait_ended(follower, 4 * task + FINISHED)
 
-    def _followers_of(self, task: int) -> list[int]:
+    def _followers_of(self, task: int) -> Column:
         return self._followers[self._first_follower[task] : self._first_follower[task + 1]]
 
     def _gates_of(self, task: int) -> list[Gate]:
         numbers = (self._tasks.out_gate[task], self._tasks.in_gate[task]) if self._gates else ()
         return [self._gates[number] for number in numbers if number != NONE]
-
-    def _have_round(self) -> None:
-        """Have what may start started at the end of this instant."""
-        if not self._is_round_due:
-            self._is_round_due = True
-            self.clock.start_at_end(self._start_what_may)
 
     def _round(self) -> None:
         """Start what may start now."""
@@ -263,17 +260,12 @@ class Engine:
             self._submit(self._ready_after_moves_in_place())
         if self._launchable:
             self._submit_launches()
-        for kind, stations in enumerate(self._changed):
-            if stations:
-                self._changed[kind] = []
-                if len(stations) > 1:
-                    stations.sort(key=_number)
-                for station in stations:
-                    station.is_changed = False
-                    station.dispatch()
-        self._is_round_due = False
-        if self._ready:  # a move that was added meanwhile
-            self._have_round()
+        changed = self._changed
+        while changed:
+            _, station = heappop(changed)
+            station.is_changed = False
+            station.dispatch()
+        self.clock.starts = self._start_what_may if self._ready else None  # a move that was added meanwhile
 
     def _submit_launches(self) -> None:
         launchable, self._launchable = self._launchable, []
@@ -312,7 +304,7 @@ class Engine:
                 if not queue.is_changed:
                     self.changed(queue)
             elif self._gates and (gates := self._gates_of(task)):
-                gates[0].submit(task, self.journal.ready_ps[task])
+                gates[0].submit(task, self.journal.ready_since_ps(task))
                 self.changed(gates[0])
             elif not (begin_move(task) if kind == MOVE else self._delay(task)):
                 self._denied.append(task)
@@ -363,11 +355,8 @@ class Engine:
 def _lists_of(record: Any) -> SimpleNamespace:
     """Return the arrays of a record as lists, which Python reads faster."""
     columns = {it.name: getattr(record, it.name) for it in fields(record)}
-    return SimpleNamespace(**{name: _list(it) for name, it in columns.items() if isinstance(it, np.ndarray)})
+    return SimpleNamespace(**{name: it.tolist() for name, it in columns.items() if isinstance(it, np.ndarray)})
 
 
-def _list(values: Ints) -> list[int]:
-    if len(values) and (values == values[0]).all():
-        return [int(values[0])] * len(values)  # in a fraction of the time
-    numbers: list[int] = values.tolist()
-    return numbers
+def _column(values: Ints) -> Column:
+    return array("q", values.tobytes())

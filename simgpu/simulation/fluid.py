@@ -161,7 +161,7 @@ class Fluid:
         if not channel.is_changed:
             channel.is_changed = True
             if not self._changed:
-                self._clock.solve_at_end(self._solve_changed)
+                self._clock.solves.append(self._solve_changed)
             self._changed.append(channel)
 
     def _solve(self) -> None:

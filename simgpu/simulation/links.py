@@ -12,7 +12,8 @@ from typing import Protocol
 
 from simgpu.simulation.clock import Clock, Phase
 from simgpu.simulation.fluid import Flow, Fluid, Way
-from simgpu.simulation.stations import Begin, Changed
+from simgpu.simulation.private_links import PrivateLink
+from simgpu.simulation.stations import Begin, Changed, order_of
 from simgpu.simulation.workload import Resources
 from simgpu.units import PS_PER_S
 
@@ -28,12 +29,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """The moves of a workload: for each task, its bytes, its route, and its own limit, 0 for none."""
+    """The moves of a workload: for each task, its bytes, its route, and its own limit, 0 for none; and all routes."""
 
     size_bytes: Sequence[int]
     where: Sequence[int]
     limit_per_s: Sequence[int]
     routes: Sequence[Route]
+    is_private: Sequence[bool]
 
 
 class Links(Protocol):
@@ -63,15 +65,25 @@ class FairLinks:
 
     def __init__(self, clock: Clock, moves: Moves, resources: Resources, fluid: Fluid, calls: Calls) -> None:
         self._moves, self._fluid, self._start = moves, fluid, calls.start
+        private: dict[tuple[int, ...], PrivateLink] = {}
+        for route, is_private in zip(moves.routes, moves.is_private, strict=True):
+            if is_private and route.channels not in private:
+                per_s = int(resources.channel_per_s[route.channels[0]])
+                private[route.channels] = PrivateLink(clock, per_s, route.latency_ps, calls.ended)
+        self._link = [private.get(route.channels) for route in moves.routes]
 
     def begin(self, task: int) -> bool:
         """Let the latency pass, without using bandwidth, and then flow."""
         if not self._start(task):
             return False
         moves = self._moves
-        route = moves.routes[moves.where[task]]
-        flow = Flow(task, moves.size_bytes[task], route.way, moves.limit_per_s[task])
-        self._fluid.begin(flow, route.latency_ps)
+        number, size_bytes = moves.where[task], moves.size_bytes[task]
+        link = self._link[number]
+        if link is not None and size_bytes:
+            link.begin(task, size_bytes)
+        else:
+            flow = Flow(task, size_bytes, moves.routes[number].way, moves.limit_per_s[task])
+            self._fluid.begin(flow, moves.routes[number].latency_ps)
         return True
 
     def change_capacity(self, channel: int, per_s: int) -> None:
@@ -86,7 +98,7 @@ class _Channel:
     """One channel under `fifo`: it holds one transfer at a time, or any number if it is a fat pipe."""
 
     def __init__(self, number: int, per_s: int, latency_ps: int, is_fatpipe: bool, serve: Callable[[int, int], bool]):
-        self.kind, self.number = 4, number
+        self.number, self.order = number, order_of(4, number)
         self.per_s, self.latency_ps, self.is_fatpipe = per_s, latency_ps, is_fatpipe
         self._serve = serve
         self._waiting: list[tuple[int, int]] = []

@@ -21,14 +21,18 @@ Serve = Callable[[int], bool]
 
 
 class Station(Protocol):
-    """Something at which tasks wait. Of several, those of the lower kind are dispatched first, then by number."""
+    """Something at which tasks wait. Of several, the one of the lowest `order` is dispatched first."""
 
-    kind: int
-    number: int
+    order: int
     is_changed: bool
 
     def dispatch(self) -> None:
         """Start what can start now."""
+
+
+def order_of(kind: int, number: int) -> int:
+    """Return the order of a station: first by kind, then by number."""
+    return (kind << 32) + number
 
 
 Changed = Callable[[Station], None]
@@ -42,7 +46,7 @@ class Gate:
     """
 
     def __init__(self, number: int, places: int, enter: Callable[[int, int], None]) -> None:
-        self.kind, self.number = 0, number
+        self.order = order_of(0, number)
         self.free = places
         self.is_changed = False
         self._enter = enter
@@ -63,7 +67,7 @@ class Launcher:
     """A thread of a host, as far as it launches operations and transfers: one at a time."""
 
     def __init__(self, clock: Clock, number: int, launching: Begin, launched: Begin) -> None:
-        self.kind, self.number = 1, number
+        self.order = order_of(1, number)
         self._clock = clock
         self._launching, self._launched = launching, launched
         self._waiting: list[tuple[int, int, int, int]] = []
@@ -94,20 +98,20 @@ class Queue:
     """
 
     def __init__(self, clock: Clock, number: int, slots: int, serve: Serve) -> None:
-        self.kind, self.number = 2, number
+        self.order = order_of(2, number)
         self._clock = clock
         self.free = slots
         self.is_changed = False
         self._serve = serve
-        self._waiting: list[tuple[int, int, int]] = []
+        self.waiting: list[tuple[int, int, int]] = []
 
     def submit(self, task: int, rank: int) -> None:
         """Have a task wait for its turn."""
-        heappush(self._waiting, (rank, self._clock.now_ps, task))
+        heappush(self.waiting, (rank, self._clock.now_ps, task))
 
     def dispatch(self) -> None:
         """Start what is next."""
-        waiting = self._waiting
+        waiting = self.waiting
         while self.free and waiting and self._serve(waiting[0][2]):
             self.free -= 1
             heappop(waiting)
@@ -117,7 +121,7 @@ class Pool:
     """The intra-op threads of a host: the parts of all operations go through one queue, in order."""
 
     def __init__(self, clock: Clock, number: int, threads: int, ended: Begin, changed: Changed) -> None:
-        self.kind, self.number = 3, number
+        self.order = order_of(3, number)
         self._clock = clock
         self.is_changed = False
         self._idle = threads

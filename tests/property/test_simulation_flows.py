@@ -19,7 +19,7 @@ from simgpu.simulation.fluid import Fluid
 from simgpu.units import PS_PER_S
 from tests.engines import each_engine
 from tests.oracle.exact_network import Flow, max_min
-from tests.property.workloads import RATES, Scope, workloads
+from tests.property.workloads import RATES, Scope, no_routes, workloads
 
 LONG = Scope(unit=10**9, rates=RATES | st.integers(10**11, 10**12))
 ROUNDING = 1e-12
@@ -100,7 +100,7 @@ def watched(workload: Workload) -> list[Solution]:
         made.append(Watched(*arguments))
         return made[-1]
 
-    with mock.patch.object(simpy_engine, "Fluid", watch):
+    with mock.patch.object(simpy_engine, "Fluid", watch), mock.patch.object(simpy_engine, "private_routes", no_routes):
         run(workload, engine="simpy")
     return made[0].solutions
 

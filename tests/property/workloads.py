@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from simgpu.simulation import NONE, Workload
 from simgpu.units import PS_PER_S
@@ -40,13 +42,17 @@ def workloads(draw: st.DrawFn, scope: Scope = Scope()) -> Workload:  # noqa: B00
     for _ in range(draw(st.integers(1, 4))):
         route = draw(st.lists(st.sampled_from(channels), min_size=1, max_size=3))
         sketch.route(*route, latency_ps=draw(SMALL) * scope.unit)
+    uncapped = range(len(sketch.columns["route_latency_ps"]), 6)
+    for _ in range(draw(st.integers(0, 2))):  # private links: of one channel, where no move has a limit of its own
+        latency_ps = draw(st.integers(1, 4)) * scope.unit
+        sketch.route(sketch.channel(draw(scope.rates)), latency_ps=latency_ps)
     if scope.has_order:
         gates = [sketch.gate(draw(st.integers(1, 2))) for _ in range(draw(st.integers(0, 3)))]
     for _ in range(draw(st.integers(0, 3)) if scope.has_changes else 0):
         channel = draw(st.sampled_from(range(cards + len(channels))))
         sketch.change(draw(SMALL) * scope.unit, channel, draw(scope.rates))
     for number in range(draw(st.integers(0, scope.most_tasks))):
-        _task(draw, sketch, scope, queues, gates, launchers)
+        _task(draw, sketch, scope, queues, gates, launchers, uncapped)
         for before in draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else ():
             sketch.follow(before, number)
     return sketch.workload()
@@ -66,7 +72,9 @@ def _queues(draw: st.DrawFn, sketch: Sketch, scope: Scope, launchers: int) -> li
     return queues
 
 
-def _task(draw: st.DrawFn, sketch: Sketch, scope: Scope, queues: list[int], gates: list[int], launchers: int) -> None:
+def _task(
+    draw: st.DrawFn, sketch: Sketch, scope: Scope, queues: list[int], gates: list[int], launchers: int, uncapped: range
+) -> None:
     release_ps = draw(st.sampled_from([0, 0, 0, 1, 5])) * scope.unit
     amount = draw(SMALL) * scope.unit
     match draw(st.sampled_from(["compute", "compute", "move", "move", "move", "delay"])):
@@ -79,6 +87,8 @@ def _task(draw: st.DrawFn, sketch: Sketch, scope: Scope, queues: list[int], gate
             cap = draw(st.one_of(st.just(0), st.just(0), scope.rates))
             out_gate, in_gate = draw(st.lists(st.sampled_from([NONE, *gates]), min_size=2, max_size=2))
             where = draw(st.sampled_from([NONE, *range(len(sketch.columns["route_latency_ps"]))]))
+            if where in uncapped:
+                cap = 0
             if out_gate == in_gate or not scope.has_pairs_of_gates:
                 in_gate = NONE
             if where == NONE:
@@ -93,3 +103,8 @@ def _launch(draw: st.DrawFn, scope: Scope, launchers: int) -> dict[str, int]:
     """Return a launcher, or none, and how long a launch takes: for some no time, so that there is none."""
     launcher = draw(st.sampled_from([NONE, *range(launchers)]))
     return {"launcher": launcher, "launch_ps": draw(st.integers(0, 3)) * scope.unit if launcher != NONE else 0}
+
+
+def no_routes(workload: Workload) -> NDArray[np.bool_]:
+    """Stand in for `private_routes`, so that all moves go through a fluid."""
+    return np.zeros(workload.resources.routes, np.bool_)

@@ -62,6 +62,16 @@ def reschedule(run: Run, node: int, when_ps: int) -> None:
 
 
 @compiled
+def schedule_anew(run: Run, node: int, when_ps: int) -> None:
+    """Have a node due at a time, and at no other, whether it was due before or not."""
+    bucket = nodes(run)[node].bucket
+    if bucket == NONE:
+        schedule(run, node, when_ps)
+    elif buckets(run)[bucket].ps != when_ps:
+        reschedule(run, node, when_ps)
+
+
+@compiled
 def is_due(run: Run) -> bool:
     """Tell whether anything is due at this instant."""
     return bool(run.bucket_count > 0 and heap(run)[0].ps == run.now_ps)

@@ -10,7 +10,6 @@ import math
 
 from simgpu.simulation.compiled.arithmetic import BEYOND_PS, moving_ps, seconds, ticks
 from simgpu.simulation.compiled.arrays import (
-    buckets,
     changed_flows,
     channels,
     component,
@@ -24,7 +23,7 @@ from simgpu.simulation.compiled.arrays import (
     way_channels,
     way_starts,
 )
-from simgpu.simulation.compiled.calendar import reschedule, schedule
+from simgpu.simulation.compiled.calendar import schedule, schedule_anew
 from simgpu.simulation.compiled.covering import LIMIT_PS
 from simgpu.simulation.compiled.jit import compiled
 from simgpu.simulation.compiled.phases import FLOW, PLAIN
@@ -111,7 +110,7 @@ def solve(run: Run) -> None:
         rate = _rate_alone(run, number)
         if rate != NONE:
             _change_rate(run, number, rate)
-            _time(run, number, flow.end_ps)
+            schedule_anew(run, flow.task, flow.end_ps)
         else:
             _change_component(run, number)
     run.changed_flow_count = 0
@@ -221,7 +220,7 @@ def _change_component(run: Run, number: int) -> None:
     for place in range(count):
         member = component(run)[place]
         if flows(run)[member].end_ps == first_ps:
-            _time(run, member, first_ps)
+            schedule_anew(run, flows(run)[member].task, first_ps)
 
 
 @compiled
@@ -239,16 +238,3 @@ def _change_rate(run: Run, number: int, rate_per_s: float) -> None:
         flow.end_ps = run.now_ps + ticks(flow.remaining * _FLOAT_PS_PER_S / rate_per_s)
     if flow.end_ps > LIMIT_PS:
         run.is_beyond = 1
-
-
-@compiled
-def _time(run: Run, number: int, when_ps: int) -> None:
-    """Have a flow due at a time, and at no other."""
-    task = flows(run)[number].task
-    bucket = nodes(run)[task].bucket
-    if bucket != NONE:
-        if buckets(run)[bucket].ps == when_ps:
-            return
-        reschedule(run, task, when_ps)
-    else:
-        schedule(run, task, when_ps)

@@ -47,9 +47,12 @@ from simgpu.simulation.compiled.phases import (
     LAUNCHING,
     PLAIN,
     POOL,
+    PRIVATE,
     QUEUE,
+    SOLVE,
 )
-from simgpu.simulation.compiled.records import Run
+from simgpu.simulation.compiled.private_links import change_link, leave_link, solve_links
+from simgpu.simulation.compiled.records import NEVER_PS, Run
 from simgpu.simulation.compiled.sorting import sort
 from simgpu.simulation.compiled.stations import (
     dispatch_gate,
@@ -63,15 +66,13 @@ from simgpu.simulation.compiled.transfers import begin_move, dispatch_channel, f
 from simgpu.simulation.compiled.waiting import enqueue
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE
 
-_NEVER_PS = 2**62
-
 
 @compiled
 def advance(run: Run, instants: int) -> bool:
     """Let a number of instants pass; tell whether there are more."""
     for _ in range(instants):
         when_ps = _next_ps(run)
-        if when_ps == _NEVER_PS or run.is_beyond:
+        if when_ps == NEVER_PS or run.is_beyond:
             return False
         run.now_ps = when_ps
         _pass_instant(run)
@@ -83,7 +84,7 @@ def _next_ps(run: Run) -> int:
     """Return when something happens next. What is left for a round is there at the start only."""
     if run.has_round:
         return int(run.now_ps)
-    when_ps = heap(run)[0].ps if run.bucket_count else _NEVER_PS
+    when_ps = heap(run)[0].ps if run.bucket_count else NEVER_PS
     if run.next_change < run.change_count:
         when_ps = min(when_ps, change_ps(run)[run.next_change])
     if run.next_release < run.release_count:
@@ -100,8 +101,9 @@ def _pass_instant(run: Run) -> None:
             _end_phases(run)
         elif run.has_round:
             _play_round(run)
-        elif run.changed_flow_count:
+        elif run.changed_flow_count or run.changed_link_count:
             solve(run)
+            solve_links(run)
         else:
             return
 
@@ -141,7 +143,7 @@ def _end_phases(run: Run) -> None:
         _end_phase(run, ended_tasks(run)[place])
     sort(late_tasks(run), 0, run.late_count, spare(run))
     for place in range(run.late_count):
-        flow_on(run, late_tasks(run)[place])
+        _end_latency(run, late_tasks(run)[place])
     run.launched_count = run.ended_count = run.late_count = 0
 
 
@@ -157,7 +159,7 @@ def _sort_out(run: Run, first: int) -> None:
         elif entry.phase == LAUNCHING:
             launched_tasks(run)[run.launched_count] = node
             run.launched_count += 1
-        elif entry.phase == LATE:
+        elif entry.phase == LATE or entry.phase == SOLVE:
             late_tasks(run)[run.late_count] = node
             run.late_count += 1
         else:
@@ -185,9 +187,20 @@ def _end_phase(run: Run, task: int) -> None:
         end(run, task)
     elif phase == HOP:
         through(run, task)
+    elif phase == PRIVATE:
+        if leave_link(run, task):
+            end(run, task)
     elif flows(run)[place].end_ps == run.now_ps:  # a flow that is not due any more is told again
         end_flow(run, place)
         end(run, task)
+
+
+@compiled
+def _end_latency(run: Run, task: int) -> None:
+    if nodes(run)[task].phase == LATE:
+        flow_on(run, task)
+    else:
+        change_link(run, task)
 
 
 @compiled

@@ -17,13 +17,16 @@ from simgpu.simulation.compiled.records import (
     CHANNEL,
     INPUTS,
     KIND,
+    LINK,
     LISTS,
+    NEVER_PS,
     OUTPUTS,
     QUEUE,
     RECENT,
     RUN,
     STATION,
 )
+from simgpu.simulation.private_links import private_routes
 from simgpu.simulation.timeline import Timeline
 from simgpu.simulation.workload import COMPUTE, MOVE, NONE, LaunchMode, LinkPolicyName, Resources, Workload
 from simgpu.units import MiB
@@ -50,6 +53,7 @@ class Memory:
         self._add_columns(workload)
         self._add_stations(workload)
         self._add_ways(workload.resources)
+        self._add_links(workload)
         self._add_changes(workload)
         self._add_room(workload, links)
         self._fill_in(workload, links, launch)
@@ -113,6 +117,21 @@ class Memory:
             way_latency_ps=resources.route_latency_ps,
         )
 
+    def _add_links(self, workload: Workload) -> None:
+        """Add private links, one for each channel of theirs."""
+        resources = workload.resources
+        is_private = private_routes(workload)
+        channel, first, number = np.unique(
+            resources.route_channels[resources.route_starts[:-1][is_private]], return_index=True, return_inverse=True
+        )
+        links = np.zeros(len(channel), LINK)
+        links["per_s"] = resources.channel_per_s[channel]
+        links["latency_ps"] = resources.route_latency_ps[is_private][first]
+        links["first_ps"] = NEVER_PS
+        way_link = np.full(resources.routes, NONE, np.int32)
+        way_link[is_private] = number
+        self._add(links=links, changed_links=np.empty(len(links), np.int32), way_link=way_link)
+
     def _add_changes(self, workload: Workload) -> None:
         """Add what happens at times that are known before."""
         resources = workload.resources
@@ -155,6 +174,7 @@ class Memory:
             "new_rate_per_s": flows,
         }
         users = len(resources.channel_per_s) + flows
+        lengths |= {"on_links": 4 * flows}  # see `private_links` on how room doubles
         lengths |= {"uses": uses, "users": 4 * uses}  # see `flows` on how room doubles
         lengths |= {"resources": users, "order": 2 * users + 1}  # the heap, and behind it what has changed
         lengths |= dict.fromkeys(["wave", *(f"{name}_tasks" for name in LISTS)], tasks)

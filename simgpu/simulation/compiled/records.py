@@ -30,16 +30,17 @@ Run = Any
 RECENT = 256
 """How many times the calendar remembers."""
 
+NEVER_PS = 2**62
+"""Later than anything happens."""
 
 NODE = _record(i8="since_ps turn", i4="launcher child beside bucket previous next place", i1="action phase")
 """A task: where it stands among those that wait, or in the calendar.
 
 What it waits for is counted in `waits` and `launch_waits`, which lie close together since they are asked for most.
 `launcher` is a station. Where it waits it has its rank, `turn`, and the time of its arrival, `since_ps`; `child` is the
-first of those there that come after it,
-`beside` the next one of its siblings. In the calendar it stands between `previous` and `next` in the circle of a
-`bucket`: that is the end of its `phase`. `place` is its flow, or with `fifo` links where it is on its way. Behind the
-tasks come groups of parts, which are in the calendar only.
+first of those there that come after it, `beside` the next one of its siblings. In the calendar it stands between
+`previous` and `next` in the circle of a `bucket`: that is the end of its `phase`. `place` is its flow or link, or
+with `fifo` links where it is on its way. Behind the tasks come groups of parts, which are in the calendar only.
 """
 
 BUCKET = _record(i8="ps", i4="first position")
@@ -65,6 +66,18 @@ QUEUE = _record(i4="pool way")
 
 CHANNEL = _record(i8="per_s latency_ps", i1="is_fatpipe")
 """A channel as `fifo` links see it."""
+
+LINK = _record(
+    f8="rate_per_s", i8="per_s latency_ps settled_ps first_ps", i4="first flowing coming due room", i1="is_changed"
+)
+"""A private link, as `private_links` has it.
+
+Its moves are `on_links[first:first + flowing + coming]`, for as many as there is `room`; the first `due` of them end at
+`first_ps`.
+"""
+
+ON_LINK = _record(f8="left", i8="from_ps", i4="task")
+"""A move on a private link, which flows from an instant on."""
 
 GROUP = _record(i8="parts", i4="task")
 """Parts of a task that have begun at the same time. Of one that is free, `task` is the next that is free."""
@@ -111,6 +124,7 @@ ARRAYS: dict[str, Any] = {
     **{"waits": I4, "launch_waits": I4, "nodes": NODE, "buckets": BUCKET, "heap": DUE, "recent": I4},
     **{"stations": STATION, "kinds": KIND, "changed_stations": I4, "queues": QUEUE, "channels": CHANNEL},
     **{"groups": GROUP, "parts_left": I8, "way_starts": I8, "way_channels": I8, "way_latency_ps": I8},
+    **{"way_link": I4, "links": LINK, "on_links": ON_LINK, "changed_links": I4},
     **{"flows": FLOW, "uses": USE, "users": USER, "resources": RESOURCE, "changed_flows": I4},
     **{"component": I4, "found_by": I4, "fixed": I4, "order": I4, "seen": I8, "new_rate_per_s": F8},
     **{"releases": I8, "change_ps": I8, "change_channel": I8, "change_per_s": I8},
@@ -121,9 +135,12 @@ ARRAYS: dict[str, Any] = {
 RUN = np.dtype(
     [
         *((name, I8) for name in ARRAYS),
-        *((f"{name}_count", I8) for name in ("task", "channel", "release", "change", "bucket", "changed_flow", "log")),
+        *(
+            (f"{name}_count", I8)
+            for name in ("task", "channel", "release", "change", "bucket", "changed_flow", "changed_link", "log")
+        ),
         *((f"{name}_count", I8) for name in LISTS),
-        *((f"fresh_{name}", I8) for name in ("bucket", "group", "flow", "use", "user")),
+        *((f"fresh_{name}", I8) for name in ("bucket", "group", "flow", "use", "user", "on_link")),
         *((f"free_{name}", I8) for name in ("bucket", "group", "flow", "use")),
         *((name, I8) for name in ("has_begun", "has_round", "has_launches", "is_async", "is_fair", "is_beyond")),
         *((name, I8) for name in ("now_ps", "finished", "next_release", "next_change")),

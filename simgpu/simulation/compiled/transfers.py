@@ -12,6 +12,7 @@ from simgpu.simulation.compiled.arrays import (
     stations,
     way_channels,
     way_latency_ps,
+    way_link,
     way_starts,
     where,
 )
@@ -19,9 +20,11 @@ from simgpu.simulation.compiled.calendar import schedule
 from simgpu.simulation.compiled.flows import begin_flow
 from simgpu.simulation.compiled.jit import compiled
 from simgpu.simulation.compiled.phases import CHANNEL, HOP, LATE, PLAIN
+from simgpu.simulation.compiled.private_links import begin_on_link
 from simgpu.simulation.compiled.records import Run
 from simgpu.simulation.compiled.tasks import change, end, start
 from simgpu.simulation.compiled.waiting import dequeue, enqueue
+from simgpu.simulation.workload import NONE
 
 
 @compiled
@@ -30,7 +33,9 @@ def begin_move(run: Run, task: int) -> None:
     way = where(run)[task]
     if run.is_fair:
         start(run, task)
-        if way_latency_ps(run)[way]:
+        if way_link(run)[way] != NONE and amount(run)[task]:
+            begin_on_link(run, task, way_link(run)[way])
+        elif way_latency_ps(run)[way]:
             nodes(run)[task].phase = LATE
             schedule(run, task, run.now_ps + way_latency_ps(run)[way])
         else:

@@ -44,9 +44,9 @@ class Sketch:
         self.columns["route_starts"].append(len(self.columns["route_channels"]))
         return self._add("route_", latency_ps=latency_ps)
 
-    def link(self, per_s, **about) -> int:
+    def link(self, per_s, *, route_latency_ps=0, **about) -> int:
         """Add a channel and the route over it; return the route."""
-        return self.route(self.channel(per_s, **about))
+        return self.route(self.channel(per_s, **about), latency_ps=route_latency_ps)
 
     def gate(self, places=1) -> int:
         return self._add("gate_", places=places)

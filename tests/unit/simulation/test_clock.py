@@ -32,14 +32,13 @@ def test_the_end_of_an_instant_comes_when_nothing_else_is_due_at_it_in_the_order
 
     def start():
         seen.append("start")
-        clock.solve_at_end(lambda: seen.append("solve"))
+        clock.solves = [lambda: seen.append("solve")]
         if len(seen) == 2:
             clock.after(0, Phase.ENDED, ended, 7)
 
     def ended(number):
         seen.append(f"ended {number}")
-        clock.start_at_end(start)
-        clock.start_at_end(start)  # once is enough
+        clock.starts = start
 
     clock.after(5, Phase.ENDED, ended, 3)
     clock.after(6, Phase.ENDED, seen.append, "next instant")

@@ -1,0 +1,159 @@
+"""Links from one place to one other, whose channel is on no route with other channels: they can look ahead.
+
+All moves on such a link begin to flow the same latency after they start, so none comes in before those that have
+started. The link knows at once who flows when, and the clock need not tell it when a latency is over. What comes out is
+what a `Fluid` gives, but for roundings: whenever somebody comes or goes, what is left for each is brought up to date.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simgpu.simulation.clock import Clock, Phase
+from simgpu.simulation.fluid import ticks
+from simgpu.simulation.workload import MOVE, NONE, Workload
+from simgpu.units import PS_PER_S
+
+_ENDED = Phase.ENDED
+_FLOAT_PS_PER_S = float(PS_PER_S)
+_NEVER_PS = 2**200
+_MORE_THAN_ROUNDING = 1 + 1e-9
+
+
+class PrivateLink:
+    """A channel that all who flow on it share equally; each begins to flow `latency_ps`, 1 or more, after its start."""
+
+    __slots__ = (
+        *("_clock", "_due_here", "_ended", "_latency_ps", "_per_s"),
+        *("_coming", "_due_tasks", "_first_ps", "_left", "_rate_per_s", "_settled_ps", "_tasks"),
+    )
+
+    def __init__(self, clock: Clock, per_s: int, latency_ps: int, ended: Callable[[int], None]) -> None:
+        self._clock, self._ended, self._per_s, self._latency_ps = clock, ended, per_s, latency_ps
+        self._tasks: list[int] = []
+        """Who flows, in the order in which they end."""
+        self._left: list[float] = []
+        """How much each of them has still to move at `_settled_ps`; the rate of all is `_rate_per_s`."""
+        self._settled_ps, self._rate_per_s = 0, 0.0
+        self._first_ps = _NEVER_PS
+        """When the first of them ends. Who comes in before that is one of them already."""
+        self._coming: deque[tuple[int, int, int]] = deque()
+        """Who comes in later, as (from when on, task, amount)."""
+        self._due_tasks: list[int] = []
+        self._due_here = self._due
+
+    def begin(self, task: int, amount: int) -> None:
+        """Start a move of 1 or more, which flows when the latency has passed."""
+        from_ps = self._clock.now_ps + self._latency_ps
+        if from_ps < self._first_ps:
+            self._come_in(from_ps, task, amount)
+            self._have_first_due(from_ps)
+        else:
+            self._coming.append((from_ps, task, amount))
+
+    def _come_in(self, now_ps: int, task: int, amount: int) -> None:
+        """Let one more flow from an instant on. The end of one that is alone is exact, however much it moves."""
+        if not self._tasks:
+            self._tasks, self._left = [task], [float(amount)]
+            self._settled_ps, self._rate_per_s = now_ps, float(self._per_s)
+            self._first_ps = now_ps - (-amount * PS_PER_S // self._per_s)
+            return
+        self._settle(now_ps)
+        left = float(amount)
+        place = bisect_right(self._left, left)
+        self._tasks.insert(place, task)
+        self._left.insert(place, left)
+        self._share(now_ps)
+
+    def _settle(self, now_ps: int) -> None:
+        """Bring up to date what is left."""
+        moved_ps = now_ps - self._settled_ps
+        if moved_ps:
+            moved = self._rate_per_s * (moved_ps / PS_PER_S)
+            self._left = [left - moved for left in self._left]
+            self._settled_ps = now_ps
+
+    def _share(self, now_ps: int) -> None:
+        """Give all the same rate from an instant on at which what is left is up to date."""
+        self._rate_per_s = self._per_s / len(self._tasks)
+        self._first_ps = now_ps + ticks(self._left[0] * _FLOAT_PS_PER_S / self._rate_per_s)
+
+    def _have_first_due(self, from_ps: int, *, is_over: bool = False) -> None:
+        """Have those due that end first; if that is at once, then at the end of that instant, when it `is_over`."""
+        now_ps, first_ps, task = self._clock.now_ps, self._first_ps, self._tasks[0]
+        if from_ps == first_ps and not (is_over and from_ps == now_ps):
+            self._due_tasks = []
+            self._clock.after(from_ps - now_ps, Phase.LATENCY_OVER + task, self._solve_at_end, task)
+            return
+        self._due_tasks = [task]
+        self._clock.after(first_ps - now_ps, _ENDED + task, self._due_here, task)
+        soon_ps = (first_ps - from_ps + 1) * _MORE_THAN_ROUNDING
+        if len(self._left) > 1 and self._left[1] * _FLOAT_PS_PER_S < soon_ps * self._rate_per_s:
+            self._have_others_due(from_ps)
+
+    def _have_others_due(self, from_ps: int) -> None:
+        """Have those due that end with the first one."""
+        for task, left in zip(self._tasks[1:], self._left[1:], strict=True):
+            if from_ps + ticks(left * _FLOAT_PS_PER_S / self._rate_per_s) > self._first_ps:
+                break
+            self._due_tasks.append(task)
+            self._clock.after(self._first_ps - self._clock.now_ps, _ENDED + task, self._due_here, task)
+
+    def _due(self, task: int) -> None:
+        """End a move, unless it is due at another time by now, or has ended."""
+        if self._clock.now_ps != self._first_ps or task not in self._due_tasks:
+            return
+        self._due_tasks.remove(task)
+        place = self._tasks.index(task)
+        del self._tasks[place], self._left[place]
+        if not self._tasks and not self._coming:
+            self._first_ps = _NEVER_PS
+        elif not self._due_tasks:
+            self._go_on()
+        self._ended(task)
+
+    def _solve_at_end(self, _: int) -> None:
+        self._clock.solves.append(self._solve)
+
+    def _solve(self) -> None:
+        self._go_on(is_over=True)
+
+    def _go_on(self, *, is_over: bool = False) -> None:
+        """Share among those who still flow, and then among them and each who comes in before the first of them ends."""
+        from_ps, coming = self._clock.now_ps, self._coming
+        self._first_ps = _NEVER_PS
+        if self._tasks:
+            self._settle(from_ps)
+            self._share(from_ps)
+        while coming and (coming[0][0] == from_ps or coming[0][0] < self._first_ps):
+            from_ps, task, amount = coming.popleft()
+            self._come_in(from_ps, task, amount)
+        if self._tasks:
+            self._have_first_due(from_ps, is_over=is_over)
+
+
+def private_routes(workload: Workload) -> NDArray[np.bool_]:
+    """Tell of each route whether its moves go over a private link under `fair` links.
+
+    That is a route with a latency, of one channel that is no fat pipe, no card, is on no other route but such with the
+    same latency, has the same capacity all the time, and carries no move with a limit of its own.
+    """
+    resources = workload.resources
+    hops, latency_ps = np.diff(resources.route_starts), resources.route_latency_ps
+    may_be: NDArray[np.bool_] = (hops == 1) & (latency_ps > 0)
+    may_be[workload.where[(workload.kind == MOVE) & (workload.rate_cap > 0) & (workload.where != NONE)]] = False
+    is_shared = resources.channel_is_fatpipe != 0
+    is_shared[resources.change_channel] = True
+    is_shared[resources.queue_card[resources.queue_card != NONE]] = True
+    is_shared[resources.route_channels[~np.repeat(may_be, hops)]] = True
+    only = resources.route_channels[resources.route_starts[:-1][may_be]]
+    some_latency_ps = np.zeros(len(is_shared), np.int64)
+    some_latency_ps[only] = latency_ps[may_be]
+    is_shared[only[some_latency_ps[only] != latency_ps[may_be]]] = True
+    may_be[may_be] = ~is_shared[only]
+    return may_be
