@@ -10,6 +10,7 @@ from simgpu.machine import Machine
 from simgpu.metrics.columns import NONE, Ints
 from simgpu.metrics.history import History, history_of
 from simgpu.metrics.latest import Edges, latest_ends
+from simgpu.metrics.store_and_forward import behind_departures
 from simgpu.metrics.tasks import TaskSpans, placement_of, task_spans
 from simgpu.metrics.turns import Holders, Turns, turns_of
 from simgpu.metrics.ways import Ways, ways_of
@@ -24,8 +25,8 @@ def slack_ps(trace: Trace, placement: Placement, *, machine: Machine | None = No
     not tell whether GPUs share one, so each is taken to have its own), the CPUs of a host, the copy engines of a card
     in each direction, each channel of a link. So its spans start in the same order, and no more of them at a time than
     ever did. What a span came right after (see `simgpu.metrics.history`), it would have come right after, with the same
-    time in between. On the critical path it is 0. Waits for later hops of store-and-forward links are part of
-    durations; whether memory would have been enough is not asked.
+    time in between. On the critical path it is 0. Of store-and-forward links, a transfer has its turn on the first, and
+    waits for later ones are part of durations. Whether memory would have been enough is not asked.
 
     `placement` is what was run, `machine` the one it was simulated on, if another. Raises InvalidValue if they are not
     those of the trace.
@@ -39,13 +40,16 @@ def slack_of(history: History, placement: Placement) -> Ints:
     columns = history.columns
     if not len(columns):
         return columns.end_ps
-    spans = task_spans(history.trace, placement, columns)
-    turns = [turns_of(history.order, holders) for holders in _places(history, placement, spans)]
+    spans, ways = task_spans(history.trace, placement, columns), ways_of(columns, placement.machine)
+    turns = [turns_of(history.order, holders) for holders in _places(history, placement, spans, ways)]
     ends = [spans.dependencies(columns), _known(history), *map(_one_by_one, turns)]
-    return latest_ends(columns, history.order, ends, list(map(_in_order, turns))) - columns.end_ps
+    starts = list(map(_in_order, turns))
+    if history.trace.engine == "simulate":
+        starts.append(behind_departures(columns, history.order, ways, placement.machine))
+    return latest_ends(columns, history.order, ends, starts) - columns.end_ps
 
 
-def _places(history: History, placement: Placement, spans: TaskSpans) -> Iterator[Holders]:
+def _places(history: History, placement: Placement, spans: TaskSpans, ways: Ways) -> Iterator[Holders]:
     """Yield who held which place, by kinds of places. Measured transfers share threads, which are one place."""
     columns = history.columns
     machine, is_simulated = placement.machine, history.trace.engine == "simulate"
@@ -57,7 +61,6 @@ def _places(history: History, placement: Placement, spans: TaskSpans) -> Iterato
     stream = _streams(placement, spans, computes) if is_simulated else np.zeros(len(computes), np.int64)
     yield Holders(computes, stream * len(numbers) + _host_devices(machine)[device[computes]])
     if is_simulated:
-        ways = ways_of(columns, machine)
         yield from _copy_engines(machine, ways)
         yield ways.holders()
     else:

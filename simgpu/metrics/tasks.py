@@ -37,12 +37,14 @@ class TaskSpans:
         launcher or not, likewise.
         """
         before, after = _pairs(self.program)
-        gpu = launching_gpus(self.program)
+        gpu, machine = launching_gpus(self.program), self.program.placement.machine
+        host = np.array([machine.physical(device).host for device in range(len(machine.devices))])[gpu]
         are_launched = (self.launch[before] != NONE) & (self.launch[after] != NONE)
         start_ps, end_ps = columns.start_ps[self.launch[after]], columns.end_ps[self.work[before]]
         was_ahead = are_launched & (self.work[before] != NONE) & (start_ps < end_ps)
         runs_ahead = np.zeros(len(before), bool)
-        for is_meant in (gpu[before] == gpu[after], gpu[before] != gpu[after]):
+        is_same = gpu[before] == gpu[after]
+        for is_meant in (is_same, ~is_same & (host[before] == host[after])):
             runs_ahead |= is_meant & are_launched & bool(np.any(was_ahead & is_meant))
         launched_after = np.where(runs_ahead, self.launch[before], self.work[before])
         return _edges(
@@ -95,7 +97,8 @@ def _launched(program: Program, columns: Columns, launches: Ints, task: Ints) ->
     others = (number for number in range(len(program.tasks)) if number not in starts)
     waiting: dict[tuple[str, str], deque[int]] = {}
     for number in (*starts, *others):  # what has not finished may have been launched
-        waiting.setdefault((program.tasks.name(number), names[gpus[number]]), deque()).append(number)
+        if gpus[number] != NONE:
+            waiting.setdefault((program.tasks.name(number), names[gpus[number]]), deque()).append(number)
     for span in launches[np.argsort(columns.start_ps[launches], kind="stable")].tolist():
         key = columns.names[columns.name[span]], columns.resources[columns.resource[span]]
         candidates = waiting.get(key, deque())

@@ -1,9 +1,12 @@
 import pytest
 
+from simgpu.costs import Cost, MoveCost
 from simgpu.errors import InvalidValue, OutOfDeviceMemory
 from simgpu.execution import execute
-from simgpu.graph import GraphBuilder
+from simgpu.graph import GraphBuilder, TensorSpec
 from simgpu.metrics import critical_path, slack_ps
+from simgpu.metrics.columns import columns_of
+from simgpu.metrics.tasks import task_spans
 from simgpu.placement import place
 from simgpu.simulation import simulate
 from tests.unit.metrics.settings import on_streams, ran
@@ -12,6 +15,11 @@ from tests.unit.program.settings import GPU0, Sketch, computed, machine
 ONE, TWO = machine("1 x 1MiB"), machine("2 x 1MiB")
 US = 10**6
 GBPS = {"host": {"bandwidth": "1 GB/s"}}
+W = "/job:w/task:"
+TWO_HOSTS = machine(
+    hosts=[{"job": "w", "gpus": "2 x 1MiB"}, {"job": "w", "gpus": "1 x 1MiB"}],
+    links={**GBPS, "network": {"bandwidth": "1 GB/s", "latency": "0 ps"}},
+)
 
 
 def slack(sketch, on, *kinds, **options):
@@ -196,6 +204,62 @@ def test_transfers_take_turns_on_a_link():
     on = machine("1 x 1MiB", links=GBPS)
 
     assert slack(to_gpu(), on, "transfer", copy_engines=False, links="fifo") == {"t": 2 * US, "t:1": 2 * US}
+
+
+def test_a_transfer_starts_when_the_one_before_has_left_the_first_of_its_links_whatever_else_ends_then():
+    sketch = Sketch().add("a", ps=3 * US, sizes=[1000, 1000]).add("short", "a", on="/gpu:1")
+    sketch.add("long", "a:1", on="/gpu:2", ps=5 * US).add("other", on="/cpu:0", ps=4 * US)
+
+    assert slack(sketch, machine("3 x 1MiB", links=GBPS), links="fifo", copy_engines=False)["a"] == 0
+
+
+def test_a_transfer_may_not_be_so_late_that_one_that_just_found_its_link_free_does_not():
+    sketch = Sketch().add("a", on=f"{W}0/cpu:0", ps=3 * US, sizes=[1000]).add("to", "a", on=f"{W}1/gpu:0")
+    sketch.add("b", on=f"{W}0/cpu:0", ps=4 * US, sizes=[1000]).add("then", "b", on=f"{W}1/gpu:0", ps=9 * US)
+
+    assert slack(sketch, TWO_HOSTS, links="fifo", copy_engines=False)["a"] == 0
+
+
+class Launched:
+    """A launch of 1 us for every operation and every transfer; operations take what is told of them by name."""
+
+    def __init__(self, **ps):
+        self.ps = ps
+
+    def cost(self, operation, device):
+        return Cost(self.ps.get(operation.name, 0), launch_ps=US)
+
+    def move(self, size_bytes, source, target):
+        return MoveCost(US)
+
+
+def test_a_launch_belongs_to_a_transfer_that_is_launched_and_not_to_its_namesake_between_hosts():
+    sketch = Sketch().add("z", on=f"{W}0/cpu:0", sizes=[5000]).add("a", on=f"{W}0/cpu:0", sizes=[1000], ps=US)
+    sketch.add("y", "z", on=f"{W}1/cpu:0").add("b", "a", on=f"{W}1/cpu:0").add("c", "a", on=f"{W}1/gpu:0")
+    placement = sketch.placed(TWO_HOSTS)
+    trace = simulate(placement, costs=Launched(), links="fifo")
+    found = task_spans(trace, placement, columns_of(trace))
+    launched = [
+        found.program.tasks.device[task]
+        for task, span in zip(found.task, trace.spans, strict=True)
+        if span.kind == "launch"
+    ]
+
+    assert {TWO_HOSTS.devices[it].kind for it in launched} == {"GPU"}
+
+
+def test_a_launch_on_another_host_waits_for_the_end_where_one_on_the_same_host_does_not():
+    graph = GraphBuilder()
+    graph.add("Identity", name="a", outputs=[TensorSpec((10,), "uint8")], device=f"{W}0/gpu:0")
+    for number in range(7):  # launched until 7 us, by when `a` has ended for 1 us
+        graph.add("Identity", name=f"before{number}", outputs=[TensorSpec((), "uint8")], device=f"{W}1/gpu:0")
+    for name, device in (("b", f"{W}0/gpu:1"), ("c", f"{W}1/gpu:0")):
+        graph.add("Identity", ["a"], name=name, outputs=[TensorSpec((), "uint8")], device=device)
+    placement = place(graph.build(), TWO_HOSTS, kernels="all", soft=False)
+    trace = simulate(placement, costs=Launched(a=5 * US, c=9 * US), launchers="host")
+    late = dict(zip([(it.kind, it.name) for it in trace.spans], slack_ps(trace, placement).tolist(), strict=True))
+
+    assert late["compute", "a"] == US
 
 
 def test_on_the_critical_path_there_is_no_slack_and_none_is_negative():
