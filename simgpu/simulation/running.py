@@ -1,6 +1,6 @@
 """Run a workload on one of the engines.
 
-Both give the same timeline. The compiled one needs Numba (the extra `fast`), takes about a second to load, and is made
+Both give the same timeline. The compiled one needs Numba (the extra `fast`), takes half a second to load, and is made
 for this computer at its first use, which takes most of a minute; from then on it runs a million tasks in a second.
 """
 
@@ -20,9 +20,9 @@ EngineChoice = Literal["simpy", "compiled", "auto"]
 OnProgress = Callable[[int, int], None]
 
 _WORTH_LOADING = 100_000
-"""Tasks from which on it pays to load the compiled engine: the SimPy engine takes about 10 us for each."""
+"""Tasks from which on it pays to load the compiled engine: the SimPy engine takes about 5 us for each."""
 
-_WORTH_MAKING = 2_000_000
+_WORTH_MAKING = 4_000_000
 """Tasks from which on it pays to make the compiled engine first, where it has not been used before."""
 
 

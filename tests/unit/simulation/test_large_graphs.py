@@ -33,7 +33,7 @@ def test_a_graph_and_its_placement_take_few_bytes_for_each_operation():
     assert peak_bytes / OPERATIONS < 300
 
 
-@pytest.mark.parametrize(("engine", "most_bytes"), [("compiled", 800), ("simpy", 1600)])
+@pytest.mark.parametrize(("engine", "most_bytes"), [("compiled", 800), ("simpy", 1000)])
 def test_a_simulation_takes_few_bytes_for_each_operation(engine, most_bytes):
     if engine == "compiled":
         pytest.importorskip("numba", reason="the compiled engine needs Numba")
