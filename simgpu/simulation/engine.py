@@ -29,7 +29,7 @@ _ENDED = Phase.ENDED  # read often: Python finds a name of this module sooner th
 
 
 Column = MutableSequence[int]
-"""One number for each task, and more to come: what is moved to make room becomes a task, too."""
+"""Numbers of tasks, and more to come: what is moved to make room becomes a task, too."""
 
 
 class Attendant(Protocol):

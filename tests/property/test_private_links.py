@@ -22,10 +22,11 @@ FAST = 8 * 10**15
 
 @st.composite
 def crowds(draw: st.DrawFn, rates: st.SearchStrategy[int] = RATES, unit: int = 1) -> Workload:
-    """Moves of a few units over one or two private links, many of them at once."""
+    """Moves of a few units over one or two private links, many of them at once, and over one that is not private."""
     sketch = Sketch()
     for _ in range(draw(st.integers(1, 2))):
         sketch.link(draw(rates), route_latency_ps=draw(st.integers(1, 4)) * unit)
+    sketch.link(draw(RATES))
     routes = st.sampled_from(range(len(sketch.columns["route_latency_ps"])))
     for number in range(draw(st.integers(2, 12))):
         sketch.move(draw(routes), draw(st.integers(0, 4)) * unit, release_ps=draw(st.integers(0, 6)) * unit)
@@ -36,7 +37,7 @@ def crowds(draw: st.DrawFn, rates: st.SearchStrategy[int] = RATES, unit: int = 1
 
 @settings(max_examples=5 * settings.default.max_examples)
 @pytest.mark.parametrize("engine", [pytest.param("compiled", marks=COMPILED)])
-@given(crowds(RATES | st.sampled_from([PS_PER_S // 3, FAST])))
+@given(crowds(RATES | st.sampled_from([PS_PER_S // 3, FAST]) | st.integers(10**12, 4 * 10**12)))
 def test_the_engines_agree_on_everything_and_on_its_order(engine, workload):
     assert run(workload, engine=engine) == run(workload, engine="simpy")
 

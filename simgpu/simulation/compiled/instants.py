@@ -39,6 +39,7 @@ from simgpu.simulation.compiled.flows import change_capacity, end_flow, solve
 from simgpu.simulation.compiled.jit import compiled
 from simgpu.simulation.compiled.phases import (
     CHANNEL,
+    FLOW,
     GATE,
     HOP,
     IN_PLACE,
@@ -190,7 +191,7 @@ def _end_phase(run: Run, task: int) -> None:
     elif phase == PRIVATE:
         if leave_link(run, task):
             end(run, task)
-    elif flows(run)[place].end_ps == run.now_ps:  # a flow that is not due any more is told again
+    elif phase == FLOW and flows(run)[place].end_ps == run.now_ps:  # a flow that is not due any more is told again
         end_flow(run, place)
         end(run, task)
 

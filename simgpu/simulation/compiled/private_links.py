@@ -35,29 +35,16 @@ def leave_link(run: Run, task: int) -> bool:
     """End a move, and tell that it has ended; or that it is due at another time by now."""
     number = nodes(run)[task].place
     link = links(run)[number]
-    if link.first_ps != run.now_ps:
+    if link.first_ps != run.now_ps or link.due == 0 or nodes(run)[task].turn != link.timing:
         return False
-    place = _place_of_due(run, number, task)
-    if place == NONE:
-        return False
-    link.flowing -= 1
     link.due -= 1
-    for behind in range(place, link.first + link.flowing + link.coming):
-        _copy(run, behind + 1, behind)
-    if link.flowing + link.coming == 0:
-        link.first_ps = NEVER_PS
-    elif link.due == 0:
-        _go_on(run, number, False)
+    if link.due == 0:
+        _remove_ending(run, number)
+        if link.flowing + link.coming:
+            _go_on(run, number, False)
+        else:
+            link.first_ps = NEVER_PS
     return True
-
-
-@compiled
-def _place_of_due(run: Run, number: int, task: int) -> int:
-    first = links(run)[number].first
-    for place in range(first, first + links(run)[number].due):
-        if on_links(run)[place].task == task:
-            return place
-    return NONE
 
 
 @compiled
@@ -80,8 +67,16 @@ def solve_links(run: Run) -> None:
 
 
 @compiled
+def _remove_ending(run: Run, number: int) -> None:
+    link = links(run)[number]
+    link.flowing -= link.ending
+    for place in range(link.first, link.first + link.flowing + link.coming):
+        _copy(run, place + link.ending, place)
+
+
+@compiled
 def _append(run: Run, number: int, task: int, from_ps: int) -> None:
-    """Put a move behind those who come."""
+    """Put a move behind those who come. A link's rooms have less than four times as many places as it has moves."""
     link = links(run)[number]
     count = link.flowing + link.coming
     if count == link.room:
@@ -137,32 +132,45 @@ def _share(run: Run, number: int, now_ps: int) -> None:
 
 @compiled
 def _have_first_due(run: Run, number: int, from_ps: int, is_over: bool) -> None:
-    """Have those due that end first; if that is at once, then at the end of that instant, when it `is_over`."""
+    """Have those due that end first.
+
+    Unless this instant `is_over`, others may come in yet. If several end together, or at the instant from which on they
+    share, the link is solved again at the end of this instant, or of that one.
+    """
     link = links(run)[number]
-    first_ps, task = link.first_ps, on_links(run)[link.first].task
+    task = on_links(run)[link.first].task
     link.due = 0
-    if from_ps == first_ps and not (is_over and from_ps == run.now_ps):
+    if from_ps == link.first_ps and not (is_over and from_ps == run.now_ps):
         nodes(run)[task].phase = SOLVE
         schedule_anew(run, task, from_ps)
         return
-    place = link.first
-    while True:
-        nodes(run)[task].phase = PRIVATE
-        schedule_anew(run, task, first_ps)
-        link.due += 1
-        place += 1
-        if link.due == link.flowing:
+    link.ending = 1
+    while link.ending < link.flowing and _ends_at_once(run, number, from_ps, link.ending):
+        link.ending += 1
+        if not is_over:
+            change_link(run, task)
             return
-        task = on_links(run)[place].task
-        if from_ps + ticks(on_links(run)[place].left * _FLOAT_PS_PER_S / link.rate_per_s) > first_ps:
-            return
+    link.due = link.ending
+    link.timing += 1
+    for place in range(link.first, link.first + link.due):
+        node = nodes(run)[on_links(run)[place].task]
+        node.phase, node.turn = PRIVATE, link.timing
+        schedule_anew(run, on_links(run)[place].task, link.first_ps)
+
+
+@compiled
+def _ends_at_once(run: Run, number: int, from_ps: int, which: int) -> bool:
+    """Tell whether one of those who flow ends with the first one."""
+    link = links(run)[number]
+    duration = on_links(run)[link.first + which].left * _FLOAT_PS_PER_S / link.rate_per_s
+    return bool(from_ps + ticks(duration) <= link.first_ps)
 
 
 @compiled
 def _go_on(run: Run, number: int, is_over: bool) -> None:
     """Share among those who still flow, and then among them and each who comes in before the first of them ends."""
     link = links(run)[number]
-    from_ps = run.now_ps
+    from_ps = max(run.now_ps, link.settled_ps)
     link.first_ps = NEVER_PS
     if link.flowing:
         _settle(run, number, from_ps, link.flowing)

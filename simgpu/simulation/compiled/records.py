@@ -39,8 +39,9 @@ NODE = _record(i8="since_ps turn", i4="launcher child beside bucket previous nex
 What it waits for is counted in `waits` and `launch_waits`, which lie close together since they are asked for most.
 `launcher` is a station. Where it waits it has its rank, `turn`, and the time of its arrival, `since_ps`; `child` is the
 first of those there that come after it, `beside` the next one of its siblings. In the calendar it stands between
-`previous` and `next` in the circle of a `bucket`: that is the end of its `phase`. `place` is its flow or link, or
-with `fifo` links where it is on its way. Behind the tasks come groups of parts, which are in the calendar only.
+`previous` and `next` in the circle of a `bucket`: that is the end of its `phase`. `place` is a flow in phase FLOW, a
+private link in PRIVATE and SOLVE, and in HOP where it is on its way. Behind the tasks come groups of parts, which are
+in the calendar only.
 """
 
 BUCKET = _record(i8="ps", i4="first position")
@@ -68,12 +69,15 @@ CHANNEL = _record(i8="per_s latency_ps", i1="is_fatpipe")
 """A channel as `fifo` links see it."""
 
 LINK = _record(
-    f8="rate_per_s", i8="per_s latency_ps settled_ps first_ps", i4="first flowing coming due room", i1="is_changed"
+    f8="rate_per_s",
+    i8="per_s latency_ps settled_ps first_ps",
+    i4="first flowing coming room ending due timing",
+    i1="is_changed",
 )
 """A private link, as `private_links` has it.
 
-Its moves are `on_links[first:first + flowing + coming]`, for as many as there is `room`; the first `due` of them end at
-`first_ps`.
+Its moves are `on_links[first:first + flowing + coming]`, for as many as there is `room`; the first `ending` of them end
+at `first_ps`, and `due` of these have still to be told: those nodes whose `turn` is the last `timing`.
 """
 
 ON_LINK = _record(f8="left", i8="from_ps", i4="task")

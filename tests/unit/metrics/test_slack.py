@@ -8,7 +8,7 @@ from simgpu.metrics import critical_path, slack_ps
 from simgpu.metrics.columns import columns_of
 from simgpu.metrics.tasks import task_spans
 from simgpu.placement import place
-from simgpu.simulation import simulate
+from simgpu.simulation import LinkChange, simulate
 from tests.unit.metrics.settings import on_streams, ran
 from tests.unit.program.settings import GPU0, Sketch, computed, machine
 
@@ -211,6 +211,39 @@ def test_a_transfer_starts_when_the_one_before_has_left_the_first_of_its_links_w
     sketch.add("long", "a:1", on="/gpu:2", ps=5 * US).add("other", on="/cpu:0", ps=4 * US)
 
     assert slack(sketch, machine("3 x 1MiB", links=GBPS), links="fifo", copy_engines=False)["a"] == 0
+
+
+def test_a_transfer_that_takes_no_time_is_behind_the_one_before_too():
+    sketch = Sketch().add("a", ps=3 * US, sizes=[1000, 0]).add("short", "a", on="/gpu:1")
+    sketch.add("long", "a:1", on="/gpu:2", ps=50 * US).add("other", on="/cpu:0", ps=4 * US)
+
+    assert slack(sketch, machine("3 x 1MiB", links=GBPS), links="fifo", copy_engines=False)["a"] == 0
+
+
+def test_a_transfer_that_took_longer_than_its_link_takes_held_up_the_next_one_all_the_while():
+    sketch = Sketch().add("a", ps=3 * US, sizes=[1000, 1000]).add("short", "a", on="/gpu:1")
+    sketch.add("long", "a:1", on="/gpu:2", ps=50 * US).add("other", on="/cpu:0", ps=13 * US)
+    slow = [LinkChange(link="*", at="0 ps", bandwidth="100 MB/s")]
+    on = machine("3 x 1MiB", links=GBPS)
+
+    assert slack(sketch, on, links="fifo", copy_engines=False, perturbations=slow)["a"] == 0
+
+
+def test_links_over_which_a_transfer_flows_at_once_have_no_turns():
+    sketch = Sketch()
+    for name, device in (("x", f"{W}0/gpu:0"), ("z", f"{W}0/gpu:1"), ("w", f"{W}0/cpu:0")):
+        sketch.add(name, on=device, sizes=[10_000]).add(f"to_{name}", name, on=f"{W}1/gpu:0")
+    sketch.add("y", on=f"{W}0/cpu:0", ps=21 * US, sizes=[10_000]).add("to_y", "y", on=f"{W}1/gpu:0", ps=90 * US)
+
+    assert slack(sketch, TWO_HOSTS, copy_engines=False)["x"] > US
+
+
+def test_times_beyond_64_bits_have_slack_too():
+    sketch = Sketch().add("a", ps=3 * US, sizes=[20 * 10**6] * 2).add("short", "a", on="/gpu:1")
+    sketch.add("long", "a:1", on="/gpu:2", ps=5 * US)
+    on = machine("3 x 1GiB", links={"host": {"bandwidth": "1 B/s"}})
+
+    assert slack(sketch, on, links="fifo", copy_engines=False)["a"] == 0
 
 
 def test_a_transfer_may_not_be_so_late_that_one_that_just_found_its_link_free_does_not():

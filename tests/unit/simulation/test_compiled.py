@@ -63,7 +63,7 @@ def test_times_beyond_64_bits_are_refused_if_the_compiled_engine_is_asked_for_an
 @COMPILED
 @pytest.mark.parametrize(
     ("tasks", "is_made", "is_taken"),
-    [(99_999, True, False), (100_000, True, True), (100_000, False, False), (2_000_000, False, True)],
+    [(99_999, True, False), (100_000, True, True), (100_000, False, False), (4_000_000, False, True)],
 )
 def test_auto_takes_the_compiled_engine_where_that_pays(tasks, is_made, is_taken, workload, compiled, monkeypatch):
     monkeypatch.setattr(running, "is_made", lambda: is_made)

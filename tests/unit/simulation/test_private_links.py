@@ -1,6 +1,7 @@
 import pytest
 
 from simgpu.simulation import run
+from simgpu.simulation.clock import Clock
 from simgpu.simulation.private_links import private_routes
 from simgpu.units import PS_PER_S
 from tests.engines import each_engine
@@ -138,3 +139,26 @@ def test_what_would_end_as_it_comes_in_shares_with_all_who_come_in_at_that_insta
         sketch.move(0, 1, after=after)
 
     assert run(sketch.workload(), engine=engine).end_ps.tolist() == [5, 5, 11]
+
+
+@each_engine
+def test_one_that_was_due_now_and_now_is_at_the_end_of_this_instant_is_no_flow_of_a_fluid(sketch, engine):
+    private, fluid = sketch.link(8 * 10**15, route_latency_ps=5), sketch.link(10**12)
+    sketch.move(private, 5, release_ps=1)
+    sketch.move(private, 12_005)
+    sketch.move(fluid, 7)
+
+    assert run(sketch.workload(), engine=engine).end_ps.tolist() == [7, 7, 7]
+
+
+@each_engine
+def test_many_that_start_and_end_together_are_told_the_clock_once_each(sketch, engine, monkeypatch):
+    told = []
+    after = Clock.after
+    monkeypatch.setattr(Clock, "after", lambda clock, *about: (told.append(about), after(clock, *about))[1])
+    lone_route(sketch)
+    for _ in range(1000):
+        sketch.move(0, 10)
+
+    assert set(run(sketch.workload(), engine=engine).end_ps.tolist()) == {1000 * S + 1}
+    assert len(told) == (1001 if engine == "simpy" else 0)  # the first one of all was alone at first
