@@ -27,7 +27,7 @@ class Sizes:
     pipelines: tuple[tuple[int, int], ...]
     microbatches: int = 8
     sequence_batch: int
-    lengths: tuple[int, ...] = (128, 512)
+    lengths: tuple[int, ...] = (120, 500)
     widths: tuple[int, ...] = (256, 1024)
     layers: int
     layer_splits: tuple[int, ...] = (1, 2)
@@ -42,7 +42,7 @@ ON_GPU = Sizes(
     pipelines=((32, 256), (512, 1024)),
     sequence_batch=8,
     layers=4,
-    side=4096,
+    side=4000,
     around_bytes=256 * MiB,
 )
 ON_GPU_QUICK = Sizes(
@@ -52,10 +52,10 @@ ON_GPU_QUICK = Sizes(
     all_reduce_bytes=(MiB,),
     pipelines=((512, 1024),),
     sequence_batch=8,
-    lengths=(128,),
+    lengths=(120,),
     layers=2,
     layer_splits=(1,),
-    side=2048,
+    side=2000,
     around_bytes=64 * MiB,
 )
 ON_CPU = Sizes(
@@ -65,7 +65,7 @@ ON_CPU = Sizes(
     sequence_batch=1,
     widths=(256, 512),
     layers=2,
-    side=1024,
+    side=1000,
     around_bytes=32 * MiB,
 )
 ON_CPU_QUICK = Sizes(
@@ -75,12 +75,12 @@ ON_CPU_QUICK = Sizes(
     all_reduce_bytes=(MiB,),
     pipelines=((64, 256),),
     sequence_batch=1,
-    lengths=(128,),
+    lengths=(120,),
     widths=(256,),
     layers=1,
     layer_splits=(1,),
     additions=200,
-    side=512,
+    side=500,
     around_bytes=8 * MiB,
 )
 _FAMILIES: Mapping[str, Callable[[Sizes], list[Workload]]] = {

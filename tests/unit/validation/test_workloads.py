@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simgpu.calibration import default_plan
 from simgpu.execution import execute
 from simgpu.graph import Graph
+from simgpu.machine import Machine
 from simgpu.naming import short_name
 from simgpu.placement import place
 from simgpu.session import make_feeds
@@ -133,3 +135,17 @@ def test_quick_workloads_fit_the_gpus_they_are_for():
 
     assert all("GPU:0" in devices for devices in used)
     assert all(execute(placement, storage="shape")[0] is not None for placement in placements)
+
+
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_no_operation_is_one_that_a_calibration_measures_but_for_layers_of_4096(on_gpu):
+    measured = {(it.type, it.inputs, as_text(it.attributes)) for it in default_plan().operations}
+    workloads = [it for it in standard_workloads(on_gpu=on_gpu) if it.family != "models" or len(it.limits_bytes) == 1]
+    graphs = [it.placed(Machine("1 x 80GiB").split({"GPU:0": list(it.limits_bytes)})).graph for it in workloads]
+    seen = {(it.type, it.input_specs, as_text(it.attributes)) for graph in graphs for it in graph} & measured
+
+    assert {(type, specs[0].shape[1:]) for type, specs, _ in seen} == {("Gemm", (4096,))}
+
+
+def as_text(attributes):
+    return repr(sorted(attributes.items()))
