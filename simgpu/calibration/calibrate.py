@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
@@ -17,7 +18,7 @@ from simgpu.costs import Calibration, ContentionSample, CopySample, OperationSam
 from simgpu.errors import CalibrationError, InvalidValue, SimgpuError, check_type
 from simgpu.kernels import rule
 from simgpu.storage import Storage, storage_named
-from simgpu.units import PS_PER_S, MiB
+from simgpu.units import PS_PER_S, MiB, short_size
 
 OnProgress = Callable[[str, int, int], None]
 """(what is measured, how many are done, how many in all)"""
@@ -44,7 +45,8 @@ def calibrate(
     """Measure the device behind a storage: operations, copies, siblings, and what `execute` takes of the host.
 
     Takes `budget_s` seconds at most: by default 165, and 15 if `quick`; what does not fit is left out, from the end of
-    the plan. An operation that fails is kept with its reason. Raises InvalidValue for storage that holds no bytes.
+    the plan. An operation that fails is kept with its reason. Warns of copies and siblings that this device has no
+    memory for; they are left out. Raises InvalidValue for storage that holds no bytes.
     """
     check_type(plan, Plan | None, "plan", "a Plan; give what `default_plan` returns")
     check_type(quick, bool, "quick", "a bool; give True or False")
@@ -99,6 +101,9 @@ class _Run:
         sizes = [size for size in self._plan.copy_sizes if size <= self._memory_bytes // 2]
         copies = open_copies(self._storage, max(sizes, default=1))
         found: list[CopySample] = []
+        too_large = [short_size(size) for size in sizes if not copies.fits(size)]
+        if too_large:
+            self._leave_out(f"copies of {', '.join(too_large)} do not fit into its memory")
         try:
             for sample in copies.samples(sizes):
                 found.append(sample)
@@ -114,12 +119,18 @@ class _Run:
         limit, found = self._left_s() * 7 / 8, list[ContentionSample]()
         if not self._plan.contention:
             return found
-        for sample in contention(self._storage, self._plan.contention, self._plan.siblings):
-            found.append(sample)
-            self._on_progress("siblings", len(found), len(self._plan.contention) * len(self._plan.siblings))
-            if self._left_s() < limit:
-                break
+        try:
+            for sample in contention(self._storage, self._plan.contention, self._plan.siblings):
+                found.append(sample)
+                self._on_progress("siblings", len(found), len(self._plan.contention) * len(self._plan.siblings))
+                if self._left_s() < limit:
+                    break
+        except (SimgpuError, MemoryError) as error:
+            self._leave_out(f"siblings at work at once do not fit into its memory ({error})")
         return found
+
+    def _leave_out(self, reason: str) -> None:
+        warnings.warn(f"{self._storage.name} storage: {reason}; they are left out", UserWarning, stacklevel=5)
 
     def _overheads(self, trivial: OperationSample, copies: Sequence[CopySample]) -> Overheads:
         self._on_progress("overheads", 0, 1)

@@ -18,6 +18,7 @@ from simgpu.storage import Region, Storage
 from simgpu.units import PS_PER_MS, PS_PER_NS, PS_PER_S
 
 _PAIRS = 4
+_BESIDE_BYTES = 4096
 _FEWEST, _MOST = 3, 50
 _ENOUGH_PS, _LONG_PS = 3 * PS_PER_MS, PS_PER_S // 4
 
@@ -26,6 +27,7 @@ class Copies:
     """Two GPU regions and two CPU regions of a storage, of one size, between which copies go."""
 
     def __init__(self, storage: Storage, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
         self._storage = storage
         self._gpus = [storage.open(limit_bytes, "GPU") for _ in range(2)]
         self._cpus = [storage.open(limit_bytes, "CPU") for _ in range(2)]
@@ -36,10 +38,14 @@ class Copies:
             region.close()
 
     def samples(self, sizes: Sequence[int]) -> Iterator[CopySample]:
-        """Yield every way for each size, the sizes in order."""
+        """Yield every way for each size that fits, the sizes in order."""
         for size in sizes:
-            for way in WAYS:
+            for way in WAYS if self.fits(size) else ():
                 yield self._sample(way, size)
+
+    def fits(self, size: int) -> bool:
+        """Tell whether the regions have room for copies of a size, and for a byte that is read after each."""
+        return size + _BESIDE_BYTES <= self.limit_bytes
 
     def _sample(self, way: str, size: int) -> CopySample:
         if way == "d2d" and self._storage.is_asynchronous:
@@ -120,7 +126,7 @@ def open_copies(storage: Storage, largest_bytes: int) -> Copies:
     """Return regions for copies of up to a size, or of as much less as this computer can hold."""
     while True:
         try:
-            return Copies(storage, largest_bytes + 4096)
+            return Copies(storage, largest_bytes + _BESIDE_BYTES)
         except (SimgpuError, MemoryError):
             if largest_bytes < 2**20:
                 raise

@@ -29,7 +29,7 @@ def overheads(storage: Storage, lengths: tuple[int, int], compute_ps: int, copy_
 
 def _added_ps(storage: Storage, lengths: tuple[int, int], devices: tuple[str, ...]) -> int:
     """Return the time that each link of a chain adds, from two lengths: what is the same for both does not count."""
-    machine = Machine("1 x 256MiB").split({"GPU:0": ["64MiB", "64MiB"], "CPU:0": ["64MiB"]})
+    machine = Machine("1 x 16MiB").split({"GPU:0": ["4MiB", "4MiB"], "CPU:0": ["4MiB"]})
     short, long = (place(_chain(length, devices), machine) for length in lengths)
     feeds = {"x": np.ones(1, np.float32)}
     execute(short, feeds, storage=storage)

@@ -21,9 +21,11 @@ Run = Callable[[], None]
 
 def contention(storage: Storage, cases: Sequence[Case], siblings: Sequence[int]) -> Iterator[ContentionSample]:
     """Yield a sample for each case and number of siblings."""
-    benches = [Bench(storage, _REGION_BYTES) for _ in range(max(siblings, default=1))]
+    benches: list[Bench] = []
     together = _launched if storage.is_asynchronous else _in_threads
     try:
+        for _ in range(max(siblings, default=1)):
+            benches.append(Bench(storage, _REGION_BYTES))
         for case in cases:
             alone_ps = together(storage, benches[:1], case)
             for count in siblings:

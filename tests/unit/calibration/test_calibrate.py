@@ -117,8 +117,12 @@ def test_a_plan_of_another_type_is_refused():
 class Full(NumpyStorage):
     """A storage that has room for small regions only."""
 
+    def __init__(self, most_bytes=MiB):
+        super().__init__()
+        self.most_bytes = most_bytes
+
     def open(self, limit_bytes, kind="GPU", **_):
-        if limit_bytes > MiB:
+        if limit_bytes > self.most_bytes:
             raise ExecutionError("there is no room")
         return super().open(limit_bytes, kind)
 
@@ -126,3 +130,16 @@ class Full(NumpyStorage):
 def test_a_device_without_room_is_refused():
     with pytest.raises(CalibrationError, match="can be opened: there is no room; free memory"):
         calibrate(Full(), plan=replace(PLAN, contention=()))
+
+
+def test_what_a_device_has_no_room_for_is_left_out_and_told():
+    with pytest.warns(UserWarning, match="left out") as caught:
+        found = calibrate(Full(16 * MiB), plan=replace(PLAN, copy_sizes=(1, 4096, 16 * MiB)))
+
+    assert [str(warning.message) for warning in caught] == [
+        "numpy storage: copies of 16 MiB do not fit into its memory; they are left out",
+        "numpy storage: siblings at work at once do not fit into its memory (there is no room); they are left out",
+    ]
+    assert [sample.size_bytes for sample in found.copies_of("d2d")] == [1, 4096]
+    assert found.contention == []
+    assert len(found.good) > 0

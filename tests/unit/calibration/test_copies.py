@@ -49,6 +49,12 @@ def test_a_device_that_is_short_of_memory_gives_as_much_as_it_can():
     assert [copy.size_bytes for copy in copies.samples((1000,))] == [1000] * len(WAYS)
 
 
+def test_sizes_that_do_not_fit_into_what_a_device_gives_are_left_out():
+    copies = open_copies(Small(), 2**24)
+
+    assert [copy.size_bytes for copy in copies.samples((1000, 2**22, 2**24))] == [1000] * len(WAYS)
+
+
 def test_siblings_are_timed_alone_and_together():
     found = list(contention(NumpyStorage(), [case("Relu", (64,))], (2, 4)))
 
