@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from simgpu.units import PS_PER_S
 TOLERANCE = 0.5
 """How far beyond the samples a size may lie and still count as within: a factor of 1.4."""
 _FEWEST_PRODUCTS = 8
+_SLOWEST = 100.0
+"""A sample that takes longer than so many times its bytes or FLOP by the measured peaks is all fixed cost."""
 _FOR_ALL = ("Add", "Identity", "Relu")
 """Families that stand for what was never measured, as long as it passes once over its bytes."""
 GroupKey = tuple[str, str, str, str]
@@ -60,6 +62,17 @@ class _Group:
         self.host = Surface(counts, places, np.array([sample.host_ps for _, sample in samples], float))
         self.device = Surface(terms, places, np.array([sample.device_ps for _, sample in samples], float))
         self.is_launched = any(sample.host_ps for _, sample in samples)
+        self._longest_ps = max(sample.device_ps for _, sample in samples)
+        self._slowness = _slowness([sample.device_ps / models.peaks_ps(found, sample) for found, sample in samples])
+
+    def bound_ps(self, peaks_ps: float) -> float:
+        """Return the most that a size beyond the samples takes, of which the measured peaks alone say `peaks_ps`."""
+        return self._longest_ps + self._slowness * peaks_ps
+
+
+def _slowness(ratios: Sequence[float]) -> float:
+    """Return how many times longer than by the peaks large samples take: 1 if all are small, which says nothing."""
+    return max(1.0, min((ratio for ratio in ratios if ratio <= _SLOWEST), default=1.0))
 
 
 class Models:
@@ -87,7 +100,7 @@ class Models:
         found = features(*asked, self._module(kind))
         for key, wanted, reason in self._candidates(kind, found, asked):
             if key in self._samples:
-                return self._from_group(key, wanted, why or reason)
+                return self._from_group(key, wanted, why or reason, self.peaks_ps(found, asked))
         return self._from_roofline(asked, found)
 
     def _module(self, kind: str) -> str:
@@ -148,22 +161,29 @@ class Models:
             self._groups[key] = _Group(self._samples[key], self, key[0])
         return self._groups[key]
 
-    def _from_group(self, key: GroupKey, found: Features, reason: str) -> Estimate:
+    def _from_group(self, key: GroupKey, found: Features, reason: str, peaks_ps: float) -> Estimate:
         group, place = self._group(key), np.array(found.place, float)
         device = group.device.predict(np.array(self.terms(found, key[0]), float), place)
         host = group.host.predict(np.array(found.counts, float), place) if group.is_launched else None
         if not reason and device.beyond > TOLERANCE:
             reason = f"{2**device.beyond:.3g} times beyond the sizes that were measured"
+        device_ps = device.time
+        if device.beyond > TOLERANCE:
+            device_ps = min(device_ps, group.bound_ps(peaks_ps))
         how = f"from {len(group.samples)} samples of {' '.join(filter(None, key[1:]))}"
         how += f", each of which the others predict within {100 * device.error:.0f} % on average"
         nearest = float(2**device.nearest)
-        return Estimate(0 if host is None else round(host.time), round(device.time), how, nearest, reason)
+        return Estimate(0 if host is None else round(host.time), round(device_ps), how, nearest, reason)
 
     def _from_roofline(self, asked: Asked, found: Features) -> Estimate:
-        work = rule(asked.type).work(asked.inputs, asked.outputs, asked.attributes)
-        device_ps = round(self._roofline_ps(work.flop, work.bytes, found.dtype))
+        device_ps = round(self.peaks_ps(found, asked))
         reason = f"{found.family} was not measured, so by the peaks alone"
         return Estimate(0, device_ps, "from the measured peaks", beyond=reason)
+
+    def peaks_ps(self, found: Features, asked: Asked | OperationSample) -> float:
+        """Return the time of an operation by the measured peaks alone."""
+        work = rule(asked.type).work(asked.inputs, asked.outputs, asked.attributes)
+        return self._roofline_ps(work.flop, work.bytes, found.dtype)
 
     def _roofline_ps(self, flop: float, moved: float, dtype: str) -> float:
         peaks = self._calibration.peak_flop_per_s

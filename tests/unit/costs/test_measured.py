@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from simgpu.kernels import add_operation
 from simgpu.machine import Machine
 from simgpu.units import GiB
 from tests.messages import exactly
-from tests.unit.calibration.laws import BANDWIDTH, PEAK, calibration, device_ps, host_ps
+from tests.unit.calibration.laws import BANDWIDTH, PEAK, calibration, device_ps, host_ps, sampled
 
 MACHINE = Machine("1 x 4GiB").split({"GPU:0": ["1GiB", "1GiB"]})
 CPU, GPU, SIBLING = MACHINE.devices
@@ -235,3 +236,33 @@ def test_a_type_outside_the_plan_of_which_shapes_are_known_is_predicted_by_its_b
         cost = Measured(calibration(ADDS)).cost(operation_of(found), GPU)
 
     assert 1_500_000 < cost.part_ps < 3_000_000
+
+
+def test_the_time_of_a_small_sample_is_not_scaled_up_beyond_what_the_bandwidth_says():
+    large = case("Tanh", (2**21,))
+
+    with pytest.warns(ExtrapolationWarning, match="op0 .Tanh: 2.1e.06 times beyond the sizes that were measured"):
+        cost = Measured(calibration([case("Tanh", (1,)), *ADDS])).cost(operation_of(large), GPU)
+
+    by_bandwidth_ps = large.work.bytes * 10**12 // BANDWIDTH
+    assert by_bandwidth_ps <= cost.part_ps <= 3 * by_bandwidth_ps
+
+
+def test_the_time_of_a_small_product_is_not_scaled_up_beyond_what_the_peak_says():
+    large = case("MatMul", (2048, 2048), (2048, 2048))
+
+    with pytest.warns(ExtrapolationWarning, match="times beyond the sizes that were measured"):
+        cost = Measured(calibration([case("MatMul", (1, 1), (1, 1))])).cost(operation_of(large), GPU)
+
+    by_peak_ps = large.work.flop * 10**12 // PEAK
+    assert by_peak_ps <= cost.part_ps <= 3 * by_peak_ps
+
+
+def test_beyond_samples_that_are_slower_than_the_bandwidth_a_time_goes_on_as_slow():
+    slow = [replace(sampled(found), device_ps=20 * sampled(found).device_ps) for found in ADDS]
+    large = case("Add", (2**28,), (2**28,))
+
+    with pytest.warns(ExtrapolationWarning, match="16 times beyond the sizes that were measured"):
+        cost = Measured(calibration((), operations=slow)).cost(operation_of(large), GPU)
+
+    assert cost.part_ps == pytest.approx(20 * device_ps(*asked(large)), rel=0.2)
