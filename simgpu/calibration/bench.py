@@ -62,6 +62,14 @@ class Bench:
         """Give the memory back."""
         self.region.close()
 
+    def fits(self, case: Case) -> bool:
+        """Tell whether both halves of the memory have room for a case. Raises GraphError for inputs that do not fit."""
+        needs = [_needs_values(case, number, spec) for number, spec in enumerate(case.inputs)]
+        sizes = [_rounded(spec) for spec in case.inputs]
+        plain = sum(size for size, need in zip(sizes, needs, strict=True) if not need)
+        chosen = sum(size for size, need in zip(sizes, needs, strict=True) if need) + sum(map(_rounded, case.outputs))
+        return max(plain, chosen) <= self._half_bytes
+
     def sample(self, case: Case) -> OperationSample:
         """Measure a case. What fails is told in the sample, not raised."""
         try:
@@ -231,12 +239,17 @@ def _rounded(spec: TensorSpec) -> int:
     return -(-spec.nbytes // GRAIN_BYTES) * GRAIN_BYTES
 
 
+def _needs_values(case: Case, number: int, spec: TensorSpec) -> bool:
+    """Tell whether an input must be an index or a truth value."""
+    return spec.dtype == "bool" or (case.type == "Gather" and number == 1)
+
+
 def _values(case: Case, number: int, spec: TensorSpec) -> Any:
     """Return values for an input that must be an index or a truth value; None where any will do."""
+    if not _needs_values(case, number, spec):
+        return None
     if spec.dtype == "bool":
         return np.resize(np.random.default_rng(1).random(_PATTERN) < 0.5, spec.shape)
-    if case.type == "Gather" and number == 1:
-        rows = case.inputs[0].shape[case.attributes.get("axis", 0)]
-        drawn = np.random.default_rng(1).integers(0, rows, _PATTERN)
-        return np.resize(drawn, spec.shape).astype(array_dtype(spec.dtype))
-    return None
+    rows = case.inputs[0].shape[case.attributes.get("axis", 0)]
+    drawn = np.random.default_rng(1).integers(0, rows, _PATTERN)
+    return np.resize(drawn, spec.shape).astype(array_dtype(spec.dtype))

@@ -149,8 +149,9 @@ class _Run:
                 break
             work = _work(found)
             seconds = max(work[0] / flop_per_s, work[1] / bytes_per_s)
-            if seconds * _ROUNDS <= self._plan.budget_s * _SHARE_OF_ONE:
-                samples.append(benches.of(found.kind).sample(found))
+            bench = benches.of(found.kind)
+            if seconds * _ROUNDS <= self._plan.budget_s * _SHARE_OF_ONE and _fits(bench, found):
+                samples.append(bench.sample(found))
             self._on_progress("operations", number + 1, len(cases))
         self._look_again(benches, samples)
         return samples
@@ -206,6 +207,14 @@ def _unsteadiness(sample: OperationSample) -> float:
     """Return the spread of a sample's times as a part of them, of host or device, whichever is worse."""
     spreads = ((sample.host_spread_ps, sample.host_ps), (sample.device_spread_ps, sample.device_ps))
     return max(spread / max(1, time) for spread, time in spreads)
+
+
+def _fits(bench: Bench, found: Case) -> bool:
+    """Tell whether a device can hold a case, or will refuse it for another reason, which is kept."""
+    try:
+        return bench.fits(found)
+    except SimgpuError:
+        return True
 
 
 def _work(found: Case) -> tuple[int, int]:

@@ -69,4 +69,5 @@ def _failures(failed: list[OperationSample]) -> list[Part]:
     if not failed:
         return []
     types = sorted({sample.type for sample in failed})
-    return [f"{len(failed)} samples failed, of {', '.join(types)}; the first: {failed[0]}: {failed[0].failed}"]
+    samples = "1 sample" if len(failed) == 1 else f"{len(failed)} samples"
+    return [f"{samples} failed, of {', '.join(types)}; the first: {failed[0]}: {failed[0].failed}"]

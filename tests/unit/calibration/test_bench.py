@@ -111,3 +111,13 @@ def test_numpy_computes_the_cases_of_the_plan(type):
 
     assert OPERATIONS[type].name == type
     assert [bench.sample(found).failed for found in small] == [""] * 3
+
+
+@pytest.mark.parametrize("found", [case("Relu", (3 * 2**19,)), case("Add", (3 * 2**18,), (3 * 2**18,))])
+def test_a_case_fits_that_fills_one_half_of_the_memory(found):
+    (spec,) = set(found.inputs)
+    more = TensorSpec((spec.size + 1,), "float32")
+    bench = Bench(LawStorage(), 16 * MiB)
+
+    assert bench.fits(found)
+    assert not bench.fits(Case(found.type, (more,) * len(found.inputs)))

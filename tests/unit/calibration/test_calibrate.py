@@ -12,6 +12,7 @@ from simgpu.storage import NumpyStorage
 from simgpu.units import MiB
 from tests.unit.calibration.laws import BANDWIDTH, LawStorage, device_ps
 
+RELU = case("Relu", (5,))
 ADD, PRODUCT = case("Add", (2**20,), (2**20,)), case("MatMul", (256, 256), (256, 256))
 PLAN = Plan(
     operations=(case("Relu", (5,)), ADD, PRODUCT, case("Add", (1,), (1,))),
@@ -54,6 +55,20 @@ def test_an_operation_that_fails_does_not_end_the_calibration():
 
     assert [sample.failed for sample in found.operations] == ["", "", "RuntimeError: no kernel for MatMul", ""]
     assert found.peak_flop_per_s == {"float32": 1}
+
+
+def test_what_the_memory_cannot_hold_is_left_out_of_the_plan():
+    large = case("Relu", (2**24,))
+    found = calibrate(LawStorage(), plan=replace(PLAN, operations=(RELU, large)))
+
+    assert [(sample.inputs, sample.failed) for sample in found.operations] == [(RELU.inputs, "")]
+
+
+def test_an_operation_that_a_device_refuses_is_kept_with_its_reason():
+    odd = case("MatMul", (2, 3), (4, 5))
+    (sample,) = calibrate(LawStorage(), plan=replace(PLAN, operations=(odd,))).operations
+
+    assert sample.failed.startswith("GraphError: ")
 
 
 def test_the_budget_is_a_limit():
