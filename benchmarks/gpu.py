@@ -1,7 +1,7 @@
 """What simgpu costs on one device, beside the same array module without it: `python -m benchmarks.gpu OUT.json`.
 
 On a card it is CuPy; `--storage numpy` rehearses it with NumPy. Where the storage cannot be used, the file says why,
-and the exit status is 0.
+and the exit status is 0. It is 1 where overheads exceed the limits given, once all figures are written.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from simgpu.storage import Storage
 
 SIZE = 1_000
 LIMIT = "1 x 8GiB"
+OVERHEAD, OVER_PLAIN = "overhead over plain, new array", "executed, from feed to fetch, over plain"
+"""The figures that have limits, by their name and by its end."""
+NOT_GOOD_ENOUGH = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="where the figures go, as JSON")
     parser.add_argument("--storage", choices=("cupy", "numpy"), default="cupy")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, batch 1")
+    parser.add_argument("--most-slowdown", type=float, metavar="PERCENT", help="fail if a model takes longer by more")
+    parser.add_argument(
+        "--most-overhead", type=float, metavar="US", help="fail if a small addition takes longer by more"
+    )
     choice = parser.parse_args(arguments)
     peer = peer_of(choice.storage)
     if isinstance(peer, str):
@@ -47,12 +54,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write(choice.out, {"skipped": peer})
         return 0
     print(f"on {peer.device}, {peer.storage} storage")
+    found: list[Figure] = []
     figures = []
     for figure in (*eager(peer, quick=choice.quick), *model(peer, quick=choice.quick)):
         print(f"{figure.what:<64} {figure.value:>12,.3f} {figure.unit}", flush=True)
+        found.append(figure)
         figures.append({**figure._asdict(), "value": round(figure.value, 6), "details": dict(figure.details)})
-    _write(choice.out, {"device": peer.device, "storage": peer.storage, "figures": figures}, peer)
-    return 0
+    complaints = [*exceeded(found, choice.most_slowdown, choice.most_overhead)]
+    record = {"device": peer.device, "storage": peer.storage, "figures": figures, "complaints": complaints}
+    _write(choice.out, record, peer)
+    for complaint in complaints:
+        print(f"Not good enough: {complaint}.")
+    return NOT_GOOD_ENOUGH if complaints else 0
+
+
+def exceeded(figures: Sequence[Figure], slowdown_percent: float | None, overhead_us: float | None) -> Iterator[str]:
+    """Say which limits the figures exceed. None is no limit."""
+    for figure in figures:
+        if slowdown_percent is not None and figure.what.endswith(OVER_PLAIN):
+            percent = 100 * (figure.value - 1)
+            if percent > slowdown_percent:
+                yield f"{figure.what}: {percent:.1f} % longer, the limit is {slowdown_percent:g} %"
+        if overhead_us is not None and figure.what == OVERHEAD and figure.value > overhead_us:
+            yield f"{figure.what}: {figure.value:.1f} us, the limit is {overhead_us:g} us"
 
 
 def eager(peer: Peer, *, quick: bool) -> Iterator[Figure]:
@@ -74,7 +98,7 @@ def eager(peer: Peer, *, quick: bool) -> Iterator[Figure]:
             _least_us(lambda: xp.add(x, y), peer, loops, 1)
         grown_bytes = peer.held_bytes() - before
     yield Figure("the same on a logical device", ours_us, "us")
-    yield Figure("overhead over plain, new array", ours_us - new_us, "us", {"ratio": ours_us / new_us})
+    yield Figure(OVERHEAD, ours_us - new_us, "us", {"ratio": ours_us / new_us})
     yield from _allocations(counter, f"in {loops:,} such additions")
     yield Figure(f"memory taken by {loops:,} such additions", grown_bytes, "B")
 
@@ -103,7 +127,7 @@ def model(peer: Peer, *, quick: bool) -> Iterator[Figure]:
         f"{named}: executed, from feed to fetch", makespan_ms, "ms", {"runs_ms": [1e3 * it for it in makespans]}
     )
     yield Figure(f"{named}: executed, with devices opened and variables filled", call_ms, "ms")
-    yield Figure(f"{named}: executed, from feed to fetch, over plain", makespan_ms / plain_ms, "x")
+    yield Figure(f"{named}: {OVER_PLAIN}", makespan_ms / plain_ms, "x")
     yield from _allocations(counter, f"where {runs} runs compute")
     yield Figure(f"memory still taken after {runs} runs more", grown_bytes, "B")
 

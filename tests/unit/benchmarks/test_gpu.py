@@ -104,6 +104,41 @@ def test_the_figures_are_printed_and_written(tmp_path, capsys, monkeypatch):
     assert [line.startswith(it["what"]) for line, it in zip(told[1:], record["figures"], strict=True)] == [True] * 10
 
 
+@pytest.mark.parametrize(
+    ("limits", "complaints"),
+    [
+        ((None, None), []),
+        ((30, 2), []),
+        (
+            (5, 1),
+            [
+                "overhead over plain, new array: 1.5 us, the limit is 1 us",
+                "ResNet-50, batch 1: executed, from feed to fetch, over plain: 20.0 % longer, the limit is 5 %",
+            ],
+        ),
+    ],
+)
+def test_overheads_beyond_their_limits_are_told(limits, complaints):
+    figures = [
+        Figure("overhead over plain, new array", 1.5, "us"),
+        Figure("ResNet-50, batch 1: executed, from feed to fetch, over plain", 1.2, "x"),
+        Figure("memory still taken after 2 runs more", 10**9, "B"),
+    ]
+
+    assert [*gpu.exceeded(figures, *limits)] == complaints
+
+
+def test_beyond_a_limit_the_status_is_1_and_the_figures_are_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "read_onnx", lambda name, batch: small_graph())
+    status = gpu.main([str(tmp_path / "out.json"), "--storage", "numpy", "--quick", "--most-overhead", "-1000"])
+    record = json.loads((tmp_path / "out.json").read_text())
+
+    assert status == 1
+    assert len(record["figures"]) == 10
+    (complaint,) = record["complaints"]
+    assert capsys.readouterr().out.splitlines()[-1] == f"Not good enough: {complaint}."
+
+
 def test_without_a_gpu_the_file_says_why_and_the_status_is_0(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gpu, "peer_of", lambda storage: f"no {storage} here")
 
