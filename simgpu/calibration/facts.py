@@ -5,42 +5,71 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distributions, version
+from typing import NamedTuple
 
 from simgpu.costs.measured_records import DeviceFacts
 from simgpu.storage import Storage
 from simgpu.units import MiB
 
-_QUERY = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader,nounits")
+_QUERY = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
 _LIBRARIES = ("simgpu", "numpy")
 _SECONDS = 20
 
 
+class _Card(NamedTuple):
+    """What is known of the card behind a storage."""
+
+    name: str
+    driver: str
+    memory_bytes: int
+    versions: Mapping[str, str]
+
+
 def device_facts(storage: Storage, memory_bytes: int) -> DeviceFacts:
     """Return the facts of the device behind a storage. `memory_bytes` stands for what nobody tells."""
-    name, driver, found_bytes = _card() if storage.is_asynchronous else ("", "", 0)
+    processor = _Card(_processor(), "", memory_bytes, {})
+    device = _card(storage, memory_bytes) if storage.is_asynchronous else processor
     return DeviceFacts(
-        name=name or _processor(),
-        kind="GPU" if name else "CPU",
+        name=device.name,
+        kind="GPU" if storage.is_asynchronous else "CPU",
         storage=storage.name,
         is_asynchronous=storage.is_asynchronous,
-        memory_bytes=found_bytes or memory_bytes,
+        memory_bytes=device.memory_bytes,
         cores=os.cpu_count() or 1,
-        driver=driver,
-        versions=_versions(),
+        driver=device.driver,
+        versions={**_versions(), **device.versions},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _card() -> tuple[str, str, int]:
-    """Return name, driver and memory of the first card that nvidia-smi tells of."""
+def _card(storage: Storage, memory_bytes: int) -> _Card:
+    """Return what CUDA says of the very card that a storage uses."""
+    driver = getattr(storage, "driver", None)
+    if driver is None:
+        return _Card("unknown GPU", "", memory_bytes, {})
+    facts, (_, total_bytes) = driver.facts(), driver.memory_info()
+    version = _driver_version(facts.get("pci_bus_id", "")) or f"for CUDA {_dotted(facts['driver'])}"
+    return _Card(facts["name"], version, total_bytes, {"cuda": _dotted(facts["cuda"])})
+
+
+def _driver_version(pci_bus_id: str) -> str:
+    """Return the driver's version as nvidia-smi tells it for a card; nothing where it does not."""
+    if not pci_bus_id:
+        return ""
     try:
-        answer = subprocess.run(_QUERY, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
-        name, driver, memory = (part.strip() for part in answer.splitlines()[0].split(","))
-        return name, driver, int(memory) * MiB
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return "unknown GPU", "", 0
+        asked = (*_QUERY, f"--id={pci_bus_id}")
+        return subprocess.run(asked, capture_output=True, text=True, timeout=_SECONDS, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _dotted(version: str) -> str:
+    """Return a version of CUDA, which it gives as 1000 times the major and 10 times the minor number, with a dot."""
+    major, rest = divmod(int(version), 1000)
+    return f"{major}.{rest // 10}"
 
 
 def _processor() -> str:

@@ -265,10 +265,11 @@ class CudaDriver:
         return cupy.cuda.Stream.from_external(context.create_stream())
 
     def facts(self) -> dict[str, str]:
-        """Return name of the card, and versions of driver, runtime and CuPy."""
+        """Return name and PCI bus id of the card, and versions of driver, runtime and CuPy."""
         properties = cuda.getDeviceProperties(self.device_id)
         return {
             "name": properties["name"].decode(),
+            "pci_bus_id": cupy.cuda.Device(self.device_id).pci_bus_id,
             "driver": str(cuda.driverGetVersion()),
             "cuda": str(cuda.runtimeGetVersion()),
             "cupy": cupy.__version__,
