@@ -19,6 +19,7 @@ from simgpu.units import PS_PER_MS, PS_PER_NS, PS_PER_S
 
 _PAIRS = 4
 _BESIDE_BYTES = 4096
+_TO_THE_DEVICE = ("h2d", "h2d-pageable")
 _FEWEST, _MOST = 3, 50
 _ENOUGH_PS, _LONG_PS = 3 * PS_PER_MS, PS_PER_S // 4
 
@@ -52,7 +53,7 @@ class Copies:
             hosts, times = self._ping_pong(size)
         else:
             run, region = self._run(way, size)
-            hosts, times = self._timed(run, region, may_return_early=way != "host")
+            hosts, times = self._timed(run, region, returns_early=self._returns_early(way))
         return CopySample(way, size, median_low(hosts), median_low(times), spread(times), len(times))
 
     def _run(self, way: str, size: int) -> tuple[Callable[[], Any], Region]:
@@ -62,7 +63,7 @@ class Copies:
         cpu, second = (region.arrays(spec)(0) for region in self._cpus)
         storage, value = self._storage, np.ones(size if "pageable" in way else 1, np.uint8)
         runs: dict[str, Callable[[], Any]] = {
-            "h2d-pinned": lambda: storage.copy(cpu, gpu),
+            "h2d": lambda: storage.copy(cpu, gpu),
             "h2d-pageable": lambda: storage.write(gpu, value),
             "d2h": lambda: storage.copy(gpu, cpu),
             "d2h-pageable": lambda: storage.read(gpu),
@@ -71,23 +72,26 @@ class Copies:
         }
         return runs[way], self._gpus[1 if way == "d2d" else 0]
 
-    def _timed(self, run: Callable[[], Any], region: Region, *, may_return_early: bool) -> tuple[list[int], list[int]]:
-        """Return host times and whole times. What takes the host more than half of the time returns when it is done."""
+    def _returns_early(self, way: str) -> bool:
+        """Tell whether a copy returns when the host has staged and launched it, and ends later."""
+        return self._storage.is_asynchronous and way in _TO_THE_DEVICE
+
+    def _timed(self, run: Callable[[], Any], region: Region, *, returns_early: bool) -> tuple[list[int], list[int]]:
+        """Return times of the host until a copy returns, and from then on until it is done; else 0 and all of it."""
         run()
         region.finish()
         hosts: list[int] = []
-        times: list[int] = []
-        while len(times) < _MOST and (len(times) < _FEWEST or sum(times) < _ENOUGH_PS):
+        rests: list[int] = []
+        while len(hosts) < _MOST and (len(hosts) < _FEWEST or sum(hosts) + sum(rests) < _ENOUGH_PS):
             start = perf_counter_ns()
             run()
             returned = perf_counter_ns()
             region.finish()
-            times.append((perf_counter_ns() - start) * PS_PER_NS)
+            rests.append((perf_counter_ns() - returned) * PS_PER_NS)
             hosts.append((returned - start) * PS_PER_NS)
-            if times[-1] > _LONG_PS:
+            if hosts[-1] + rests[-1] > _LONG_PS:
                 break
-        is_early = self._storage.is_asynchronous and may_return_early and 2 * median_low(hosts) < median_low(times)
-        return (hosts, times) if is_early else ([0], hosts)
+        return (hosts, rests) if returns_early else ([0], hosts)
 
     def _ping_pong(self, size: int) -> tuple[list[int], list[int]]:
         """Return host and device times of copies to and fro, between marks of the first device, which reads the last.

@@ -141,7 +141,7 @@ def _way(source: LogicalDevice | None, target: LogicalDevice | None) -> str:
     if target is None:
         return "d2h-pageable" if source.kind == "GPU" else "host"
     kinds = (source.kind, target.kind)
-    return {("GPU", "GPU"): "d2d", ("CPU", "GPU"): "h2d-pinned", ("GPU", "CPU"): "d2h"}.get(kinds, "host")
+    return {("GPU", "GPU"): "d2d", ("CPU", "GPU"): "h2d", ("GPU", "CPU"): "d2h"}.get(kinds, "host")
 
 
 def _us(time_ps: int) -> str:

@@ -12,7 +12,7 @@ from simgpu.units import PS_PER_S
 if TYPE_CHECKING:
     from simgpu.costs.measured_records import Calibration
 
-_HOST_WAYS = ("h2d-pinned", "h2d-pageable", "d2h", "d2h-pageable")
+_HOST_WAYS = ("h2d", "h2d-pageable", "d2h", "d2h-pageable")
 
 
 def measured_machine(calibration: Calibration, limits: Sequence[int | str]) -> Machine:

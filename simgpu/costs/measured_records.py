@@ -14,11 +14,12 @@ from simgpu.costs.measured_machine import measured_machine
 from simgpu.graph import TensorSpec
 from simgpu.machine import Machine
 
-WAYS = ("h2d-pinned", "h2d-pageable", "d2h", "d2h-pageable", "d2d", "host")
+WAYS = ("h2d", "h2d-pageable", "d2h", "d2h-pageable", "d2d", "host")
 """Ways of a copy.
 
-`h2d-pageable` is a value of the caller written to the device, `d2h-pageable` an array read back as the caller's own;
-`h2d-pinned` and `d2h` join the memory of CPU and GPU, `d2d` two GPUs on one card, `host` two CPU devices.
+`h2d` and `d2h` join the memory of a CPU device and a GPU, `d2d` two GPUs on one card, `host` two CPU devices;
+`h2d-pageable` is a value of the caller written to the device, `d2h-pageable` an array read back as the caller's own.
+Memory of the host is pageable in all of them: CuPy storage brings it through pinned memory, which is part of the time.
 """
 
 
@@ -64,7 +65,10 @@ class OperationSample:
 
 @dataclass(frozen=True, slots=True)
 class CopySample:
-    """A copy of one size. Where it returns only when it is done, `host_ps` is 0 and `time_ps` is all of it."""
+    """A copy of one size: `host_ps` until it returns, and `time_ps` from then on until it is done.
+
+    Where it returns only when it is done, `host_ps` is 0 and `time_ps` is all of it.
+    """
 
     way: str
     size_bytes: int

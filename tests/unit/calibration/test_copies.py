@@ -22,9 +22,16 @@ def test_every_way_is_measured_for_every_size(monkeypatch):
 
 
 def test_where_nothing_is_asynchronous_a_copy_takes_all_of_its_time(monkeypatch):
-    copy = measured(LawStorage(), monkeypatch)["h2d-pinned", 10**6]
+    copy = measured(LawStorage(), monkeypatch)["h2d", 10**6]
 
     assert (copy.host_ps, copy.time_ps) == (0, 2_000_000)
+
+
+@pytest.mark.parametrize("way", ["h2d", "h2d-pageable"])
+def test_a_copy_to_an_asynchronous_device_is_timed_until_it_is_complete(monkeypatch, way):
+    copy = measured(LawStorage(is_asynchronous=True), monkeypatch)[way, 10**6]
+
+    assert (copy.host_ps, copy.time_ps) == (5_000_000, 2_000_000)
 
 
 def test_copies_between_gpus_are_timed_back_to_back(monkeypatch):

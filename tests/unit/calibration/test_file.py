@@ -49,7 +49,7 @@ def test_each_sample_stands_on_its_own_line():
         ),
         (r'"format": [^,]*,\n', "", "this is no calibration: the key 'format' is missing; write one with"),
         (r'"version": 1', '"version": 9', "'version' is 9; this release reads version 1"),
-        (r'"way": "d2d"', '"way": "up"', "'way' is 'up'; it must be one of h2d-pinned, "),
+        (r'"way": "d2d"', '"way": "up"', "'way' is 'up'; it must be one of h2d, "),
         (r'"size_bytes": 8', '"size_bytes": 0', "'size_bytes' must be 1 or more, not 0"),
         (r'"time_ps": 2', '"time_ps": 2.5', "'time_ps' must be a whole number, not 2.5"),
         (r'"time_ps": 2, ', "", "the key 'time_ps' is missing; here are 'way', 'size_bytes'"),
