@@ -150,22 +150,29 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         leave_runtime(self._entered.pop())
-        self.close()
+        try:
+            self.close()
+        except Exception as failure:
+            if error is None:
+                raise
+            error.add_note(f"closing the runtime failed, too: {failure!r}")
 
     def close(self) -> None:
         """End the runtime: nothing runs on it any more, and what it holds of shared cards goes back.
 
-        Arrays that live on keep their values.
+        Arrays that live on keep their values. If a device cannot be closed, all others are, and the first error is
+        raised; further ones are its notes.
         """
         with self._starting:
             self.is_closed = True
             self._forget_plans()
             for kind in list(self._kinds.values()):
                 kind.arrays.clear()
-            if self._started is not None:
-                release_all(self._started.claims)
-                for memory in self._started.memories:
-                    memory.region.close()
+            failures = self._started.end() if self._started is not None else []
+        if failures:
+            for later in failures[1:]:
+                failures[0].add_note(f"and then: {later!r}")
+            raise failures[0]
 
     def device(self, name: object) -> AbstractContextManager[object]:
         """Return a scope in which operations are asked to be on a device: `with runtime.device("/gpu:1"):`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simgpu.arrays.config import Config
@@ -20,6 +21,11 @@ class Started:
     machine: Machine
     memories: tuple[DeviceMemory, ...]
     claims: tuple[Claim, ...]
+
+    def end(self) -> list[BaseException]:
+        """Give everything back, also where some of it fails, and return what failed. A second call does nothing."""
+        releases = [claim.release for claim in self.claims]
+        return _failures_of([*releases, *(memory.region.close for memory in self.memories)])
 
 
 class UsageReport:
@@ -48,10 +54,10 @@ def start(described: Machine, config: Config, storage: Storage, cards: SharedCar
     try:
         for index, device in enumerate(machine.devices):
             memories.append(_open(index, device, growing[index], claims.get(index), storage))
-    except BaseException:
-        release_all(tuple(claims.values()))
-        for memory in memories:
-            memory.region.close()
+    except BaseException as error:
+        started = Started(machine, tuple(memories), tuple(claims.values()))
+        for failure in started.end():
+            error.add_note(f"giving back what was started failed, too: {failure!r}")
         raise
     return Started(machine, tuple(memories), tuple(claims.values()))
 
@@ -60,6 +66,17 @@ def release_all(claims: tuple[Claim, ...]) -> None:
     """Give back what is held of the cards. A second call does nothing."""
     for claim in claims:
         claim.release()
+
+
+def _failures_of(actions: Iterable[Callable[[], object]]) -> list[BaseException]:
+    """Call everything, and return what was raised."""
+    failures: list[BaseException] = []
+    for action in actions:
+        try:
+            action()
+        except BaseException as failure:
+            failures.append(failure)
+    return failures
 
 
 def _growing(described: Machine, machine: Machine, config: Config) -> list[bool]:
