@@ -1,13 +1,15 @@
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from simgpu.errors import ExecutionError
+from simgpu.errors import ExecutionError, MissingDependency
 from simgpu.graph import TensorSpec
 from simgpu.kernels import rule
-from simgpu.storage import STORAGES, NumpyRegion, NumpyStorage, ShapeArray, ShapeStorage
+from simgpu.storage import STORAGES, NumpyRegion, NumpyStorage, ShapeArray, ShapeStorage, cupy_storage, storage_named
 from simgpu.units import GiB
+from tests.messages import exactly
 
 
 def floats(count):
@@ -29,6 +31,15 @@ def test_storages_are_found_by_name():
         "numpy": "numpy",
         "shape": "shape",
     }
+
+
+@pytest.mark.parametrize("make", [cupy_storage, lambda: storage_named("cupy")])
+def test_without_cupy_the_extra_to_install_is_named(monkeypatch, make):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+
+    says = "storage='cupy' needs CuPy; install it: pip install 'simgpu[gpu]'"
+    with pytest.raises(MissingDependency, match=exactly(says)):
+        make()
 
 
 def test_arrays_at_one_offset_share_their_bytes_and_others_do_not(region):
