@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from simgpu.arrays.scopes import ANYWHERE, DeviceScope
+from simgpu.errors import DeviceScopeError
 from simgpu.storage import CupyRegion, CupyStorage
 
 if TYPE_CHECKING:
     from simgpu.arrays.runtime import Runtime
 
+Entered = tuple["GuardedScope", ExitStack]
+"""A scope, and what is to be done when it is left."""
+
+_entered: ContextVar[tuple[Entered, ...]] = ContextVar("simgpu guarded scopes", default=())
+
 
 class GuardedScope(AbstractContextManager["GuardedScope"]):
-    """A device scope in which CuPy itself works on the device. It may be entered many times, as other scopes."""
+    """A device scope in which CuPy itself works on the device. It may be entered many times, as other scopes.
+
+    What each entry changed is kept for the thread or asyncio task that made it.
+    """
 
     def __init__(self, runtime: Runtime, scope: DeviceScope) -> None:
         self._runtime = runtime
         self._scope = scope
-        self._entered: list[ExitStack] = []
 
     def __enter__(self) -> GuardedScope:
         storage = self._runtime.storage
@@ -27,13 +36,18 @@ class GuardedScope(AbstractContextManager["GuardedScope"]):
         with ExitStack() as stack:
             stack.enter_context(self._scope)
             stack.enter_context(storage.guards.scope(self._region()))
-            self._entered.append(stack.pop_all())
+            _entered.set((*_entered.get(), (self, stack.pop_all())))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._entered.pop().__exit__(kind, error, traceback)
+        entered = _entered.get()
+        number = max((number for number, (scope, _) in enumerate(entered) if scope is self), default=None)
+        if number is None:
+            raise DeviceScopeError("a device scope is left by a thread or task that has not entered it")
+        _entered.set(entered[:number] + entered[number + 1 :])
+        entered[number][1].__exit__(kind, error, traceback)
 
     def _region(self) -> CupyRegion | None:
         """Return the memory of the device that the open scopes ask for; None for a CPU, or none that there is."""

@@ -98,26 +98,25 @@ class BodyScopes(ScopeStack):
 
 
 class DeviceScope:
-    """A context manager that asks for a device. It may be entered many times, one inside the other, too."""
+    """A context manager that asks for a device. It may be entered many times, inside itself and by threads at once."""
 
-    __slots__ = ("_before", "_open", "_spec")
+    __slots__ = ("_open", "_spec")
 
     def __init__(self, open_scopes: ContextVar[Scopes], spec: DeviceSpec | None) -> None:
         self._open = open_scopes
         self._spec = spec
-        self._before: list[Scopes] = []
 
     def __enter__(self) -> DeviceScope:
-        before = self._open.get()
-        self._before.append(before)
-        self._open.set((*before, self._spec))
+        self._open.set((*self._open.get(), self._spec))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        before = self._before.pop()
-        if self._open.get() != (*before, self._spec):
-            self._open.set(before)
-            raise DeviceScopeError("a device scope is left that is not the innermost one; leave scopes in order")
-        self._open.set(before)
+        scopes = self._open.get()
+        if scopes[-1:] == (self._spec,):
+            self._open.set(scopes[:-1])
+            return
+        if self._spec in scopes:
+            self._open.set(scopes[: scopes.index(self._spec)])
+        raise DeviceScopeError("a device scope is left that is not the innermost one; leave scopes in order")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import ExitStack
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from simgpu.arrays import Runtime
 from simgpu.errors import DeviceScopeError, OutOfDeviceMemory
 from simgpu.machine import Machine
 from tests.messages import exactly
+from tests.threads import errors_of
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 cupy = host.cupy
@@ -275,6 +276,63 @@ def test_a_scope_may_be_entered_again_inside_itself(runtime):
 
     assert scratch_used(runtime) == [0, 8192]
     del made, again
+
+
+@pytest.fixture(params=["numpy", "cupy"])
+def any_runtime(request):
+    machine = Machine("1 x 1MiB").split({"GPU:0": [64 * KiB] * 2})
+    with Runtime(machine, storage="numpy" if request.param == "numpy" else host.host_storage()) as runtime:
+        runtime.start()
+        yield runtime
+
+
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+def test_threads_may_share_a_scope_also_inside_of_others(any_runtime, first_to_leave):
+    scope, entered, is_left, devices = any_runtime.device("/gpu:1"), Barrier(2), Event(), {}
+
+    def work(number):
+        with ExitStack() as around:
+            if number:
+                around.enter_context(any_runtime.device("/cpu:0"))
+            with scope, scope:
+                devices[number] = any_runtime.scopes.current().device_index
+                entered.wait(20)
+                if number != first_to_leave:
+                    is_left.wait(20)
+            if number == first_to_leave:
+                is_left.set()
+            devices[number] = devices[number], any_runtime.scopes.current().device_type
+
+    assert errors_of(work, range(2)) == []
+    assert devices == {0: (1, None), 1: (1, "CPU")}
+
+
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+def test_asyncio_tasks_may_share_a_scope(any_runtime, first_to_leave):
+    scope = any_runtime.device("/gpu:1")
+
+    async def task(number, is_left):
+        with scope:
+            await asyncio.sleep(0)  # both are inside now
+            if number != first_to_leave:
+                await is_left.wait()
+            device = any_runtime.scopes.current().device_index
+        is_left.set()
+        return device, any_runtime.scopes.current().device_type
+
+    async def both():
+        is_left = asyncio.Event()
+        return await asyncio.gather(task(0, is_left), task(1, is_left))
+
+    assert asyncio.run(both()) == [(1, None)] * 2
+
+
+def test_a_scope_is_left_by_the_thread_that_has_entered_it(runtime):
+    scope = runtime.device("/gpu:1")
+    with scope:
+        errors = errors_of(lambda _: scope.__exit__(None, None, None), [0])
+
+    assert [str(error) for error in errors] == ["a device scope is left by a thread or task that has not entered it"]
 
 
 def test_a_device_that_is_not_there_has_no_scratch_memory(runtime):
