@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from threading import RLock, get_ident
 from time import perf_counter_ns
@@ -37,6 +38,7 @@ class Work:
 @dataclass(eq=False)
 class HostStream:
     number: int
+    group: int | None = None
     last: Work | None = None
     waits: list[Work] = field(default_factory=list)
 
@@ -150,9 +152,9 @@ class Card:
     def is_array(self, value):
         return isinstance(value, cupy.ndarray)
 
-    def stream(self):
+    def stream(self, group=None):
         self._streams += 1
-        return HostStream(self._streams)
+        return HostStream(self._streams, group)
 
     def stream_id(self, stream):
         return stream.number
@@ -238,7 +240,7 @@ class Card:
         self.random_source = current
 
     def green_streams(self, sm_counts):
-        return [self.stream for _ in sm_counts]
+        return [partial(self.stream, group) for group in range(len(sm_counts))]
 
     def facts(self):
         return {"name": "host", "driver": "0", "cuda": "0", "cupy": cupy.__version__}

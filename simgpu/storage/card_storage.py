@@ -45,9 +45,10 @@ class CupyStorage:
     open. `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or `allow`. `poison` fills
     memory with NaN whenever it is granted, to find what reads memory that it has not written.
 
-    With `partition="green"`, the k-th device that opens computes on `sm_counts[k]` multiprocessors of its own (green
-    contexts, through cuda-core). They still share the memory's bandwidth, the L2 cache and the copy engines, and
-    libraries choose their kernels as for the whole card: that is no smaller card.
+    With `partition="green"`, the card is cut into one group of multiprocessors for each number in `sm_counts`, and a
+    device that opens computes on the first group that no open device has (green contexts, through cuda-core). They
+    still share the memory's bandwidth, the L2 cache and the copy engines, and libraries choose their kernels as for the
+    whole card: that is no smaller card.
     """
 
     name = "cupy"
@@ -77,20 +78,22 @@ class CupyStorage:
         self._copies = CardCopies(driver)
         self._scratch_bytes, self._reserve_bytes, self._poison = scratch_bytes, reserve_bytes, poison
         self._regions: WeakSet[CupyRegion] = WeakSet()  # those of a runtime that is dropped close by themselves
-        self._stream_makers = driver.green_streams(sm_counts) if partition == "green" else None
+        self._stream_makers = driver.green_streams(sm_counts) if partition == "green" else []
 
     def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
         """Take the memory of one logical device. Raises OutOfDeviceMemory where the card has not enough left."""
         if kind != "GPU":
             return self._host.open(limit_bytes)
         check_room(self.driver, device, 0 if grows else limit_bytes, self._scratch_bytes, self._reserve_bytes)
+        group = self._free_group(device)
         region = CupyRegion(
             self.driver,
             self.guards,
             device=device,
             scratch_bytes=self._scratch_bytes,
-            make_stream=self._stream_maker(device),
+            make_stream=None if group is None else self._stream_makers[group],
         )
+        region.group = group
         region.is_poisoning = self._poison
         if not grows:
             try:
@@ -247,17 +250,18 @@ class CupyStorage:
         assert isinstance(place, Place), "arrays of the library lie in regions"
         return place
 
-    def _stream_maker(self, device: str) -> Callable[[], Any] | None:
-        """Return what makes the streams of the device that opens next; None: the card's own."""
-        if self._stream_makers is None:
+    def _free_group(self, device: str) -> int | None:
+        """Return the group of multiprocessors for the device that opens next; None: the whole card."""
+        if not self._stream_makers:
             return None
-        number = sum(region.is_open for region in self._regions)
-        if number == len(self._stream_makers):
-            raise InvalidValue(
-                f"{device} has no multiprocessors: the card is cut into {number} groups, which others have; give "
-                "sm_counts a number for each device"
-            )
-        return self._stream_makers[number]
+        taken = {region.group for region in self._regions if region.is_open}
+        for group in range(len(self._stream_makers)):
+            if group not in taken:
+                return group
+        raise InvalidValue(
+            f"{device} has no multiprocessors: the card is cut into {len(self._stream_makers)} groups, which others "
+            "have; give sm_counts a number for each device"
+        )
 
     def _on_host(self, value: Any) -> Any:
         return self.read(value) if self.driver.is_array(value) else value

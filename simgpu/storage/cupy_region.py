@@ -74,6 +74,7 @@ class CupyRegion:
         self.device = device
         self.scratch_bytes = scratch_bytes
         self.is_poisoning = False
+        self.group: int | None = None  # of multiprocessors; None: it has the whole card
         self.lock = RLock()
         self.fences = Fences(driver.is_done)
         self.stream, self.inbound, self.outbound = (make() for make in 3 * [make_stream or driver.stream])

@@ -21,6 +21,10 @@ from tests.messages import exactly
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 cupy = host.cupy
 MiB = 2**20
+WRONG_COUNTS = (
+    "sm_counts={} with partition='{}': a green partition needs a number of multiprocessors for each device, such as "
+    "(64, 64), and no other has one"
+)
 
 
 def floats(*shape):
@@ -345,11 +349,62 @@ def test_the_host_computes_what_cpus_hold_also_from_values_on_the_card(storage, 
         ({"reserve_bytes": 1.5}, "reserve_bytes=1.5 is not a size; give an int of 0 or more bytes"),
         ({"scratch_bytes": True}, "scratch_bytes=True is not a size; give an int of 0 or more bytes"),
         ({"raw": "maybe"}, "raw='maybe' is not one of refuse, allow"),
+        ({"partition": "blue"}, "partition='blue' is not one of none, green"),
+        ({"partition": "green"}, WRONG_COUNTS.format("()", "green")),
+        ({"partition": "green", "sm_counts": (8, 0)}, WRONG_COUNTS.format("(8, 0)", "green")),
+        ({"partition": "green", "sm_counts": (8.0,)}, WRONG_COUNTS.format("(8.0,)", "green")),
+        ({"partition": "green", "sm_counts": 8}, WRONG_COUNTS.format("8", "green")),
+        ({"sm_counts": (8, 16)}, WRONG_COUNTS.format("(8, 16)", "none")),
     ],
 )
 def test_wrong_options_are_refused(options, says):
     with pytest.raises(InvalidValue, match=exactly(says)):
         host.host_storage(**options)
+
+
+def groups_of(*regions):
+    """Return the groups of multiprocessors on which the streams of regions are, in the order of the regions."""
+    return [{stream.group for stream in (it.stream, it.inbound, it.outbound)} for it in regions]
+
+
+def test_each_device_of_a_green_partition_has_a_group_of_multiprocessors_of_its_own():
+    storage = host.host_storage(partition="green", sm_counts=(8, 16))
+    with Runtime("2 x 1MiB", storage=storage) as runtime:
+        assert groups_of(*(memory.region for memory in runtime.memories[1:])) == [{0}, {1}]
+
+
+def test_without_a_partition_devices_have_the_whole_card(region):
+    assert groups_of(region) == [{None}]
+
+
+def test_a_device_that_opens_later_has_the_multiprocessors_of_one_that_was_closed():
+    storage = host.host_storage(partition="green", sm_counts=(8, 16, 8))
+    first, second, third = (storage.open(4096) for _ in range(3))
+    first.close()
+    fourth = storage.open(4096)
+    third.close()
+    second.close()
+    fifth = storage.open(4096)
+
+    assert groups_of(first, second, third, fourth, fifth) == [{0}, {1}, {2}, {0}, {1}]
+    for region in (fourth, fifth):
+        region.close()
+
+
+def test_a_device_beyond_the_groups_of_a_partition_is_refused_and_takes_nothing():
+    storage = host.host_storage(64 * MiB, partition="green", sm_counts=(8, 16))
+    regions = [storage.open(4096) for _ in range(2)]
+    before = storage.card_use()
+    says = (
+        "/gpu:2 has no multiprocessors: the card is cut into 2 groups, which others have; give sm_counts a number for "
+        "each device"
+    )
+    with pytest.raises(InvalidValue, match=exactly(says)):
+        storage.open(4096, device="/gpu:2")
+
+    assert storage.card_use() == before
+    for region in regions:
+        region.close()
 
 
 def test_without_a_card_there_is_no_storage_on_one():
