@@ -1,10 +1,14 @@
-"""CUDA, as CuPy reaches it: the only file that imports CuPy."""
+"""CUDA, as CuPy reaches it: the only file that imports CuPy, beside `cuda_random`.
+
+CUDA acts on the card that is current in a thread. A driver makes its own card current for what it does, and leaves the
+one that was before: another driver's, or what the program chose.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -34,6 +38,8 @@ _OUT_OF_MEMORY = 2
 _POOL_UNIT_BYTES = 512
 """CuPy's pool hands out multiples of this."""
 
+_AS_IT_IS = nullcontext()
+
 
 class CudaSlab:
     """Memory taken by `cudaMalloc`, and given back by `cudaFree` when this object is gone."""
@@ -59,9 +65,13 @@ class CudaPinned:
 
 
 class CudaScratch:
-    """A pool of CuPy's with a hard limit. It takes its memory at once, so that nothing is taken while programs run."""
+    """A pool of CuPy's with a hard limit. It takes its memory at once, so that nothing is taken while programs run.
 
-    def __init__(self, limit_bytes: int, stream: Stream) -> None:
+    A pool is asked while its card is the current one: CuPy keeps an account for each card.
+    """
+
+    def __init__(self, limit_bytes: int, stream: Stream, on_card: Callable[[], AbstractContextManager[object]]) -> None:
+        self._on_card = on_card
         self._pool = cupy_memory.MemoryPool()
         whole = limit_bytes // _POOL_UNIT_BYTES * _POOL_UNIT_BYTES
         self._pool.set_limit(size=max(whole, 1))  # 0 would be no limit
@@ -75,11 +85,13 @@ class CudaScratch:
 
     def used_bytes(self) -> int:
         """Return what is handed out now."""
-        return int(self._pool.used_bytes())
+        with self._on_card():
+            return int(self._pool.used_bytes())
 
     def close(self) -> None:
         """Give everything back that is not in use."""
-        self._pool.free_all_blocks()
+        with self._on_card():
+            self._pool.free_all_blocks()
 
 
 class CudaDriver:
@@ -96,30 +108,37 @@ class CudaDriver:
 
     def enter_thread(self) -> None:
         """Have this thread use the card, and keep no FFT plans: their work areas lie outside every limit."""
-        if not getattr(self._ready, "is_entered", False):
+        if cuda.getDevice() != self.device_id:
             cupy.cuda.Device(self.device_id).use()
-            cupy.fft.config.get_plan_cache().set_size(0)
-            self._ready.is_entered = True
+        self._keep_no_plans()
+
+    def on_card(self) -> AbstractContextManager[object]:
+        """Make the card the current one of this thread for a while."""
+        if cuda.getDevice() == self.device_id:
+            return _AS_IT_IS
+        device: AbstractContextManager[object] = cupy.cuda.Device(self.device_id)
+        return device
 
     def memory_info(self) -> tuple[int, int]:
         """Return free and total bytes of the card, as the driver counts them."""
-        self.enter_thread()
-        free, total = cuda.memGetInfo()
+        with self.on_card():
+            free, total = cuda.memGetInfo()
         return int(free), int(total)
 
     def take(self, size_bytes: int) -> CudaSlab:
         """Take memory of the card. Raises MemoryError if it has not got that much in one piece."""
-        self.enter_thread()
-        return CudaSlab(size_bytes)
+        with self.on_card():
+            return CudaSlab(size_bytes)
 
     def scratch(self, limit_bytes: int, stream: Stream) -> CudaScratch:
         """Make a pool for what runs on a stream, and take its memory at once."""
-        self.enter_thread()
-        return CudaScratch(limit_bytes, stream)
+        with self.on_card():
+            return CudaScratch(limit_bytes, stream, self.on_card)
 
     def pinned(self, size_bytes: int) -> CudaPinned:
         """Return pinned host memory."""
-        return CudaPinned(size_bytes)
+        with self.on_card():
+            return CudaPinned(size_bytes)
 
     def adopt(self, slab: Slab, owner: object) -> Any:
         """Return a slab as CuPy's memory object, which keeps `owner` alive."""
@@ -139,8 +158,8 @@ class CudaDriver:
 
     def stream(self) -> Stream:
         """Make a stream that waits for no other one by itself."""
-        self.enter_thread()
-        return cupy.cuda.Stream(non_blocking=True)
+        with self.on_card():
+            return cupy.cuda.Stream(non_blocking=True)
 
     def stream_id(self, stream: Stream) -> int:
         """Return the address of a stream."""
@@ -151,17 +170,31 @@ class CudaDriver:
         return int(cupy.cuda.get_current_stream().ptr)
 
     def using(self, stream: Stream) -> AbstractContextManager[object]:
-        """Have this thread's kernels launched on a stream."""
-        self.enter_thread()
+        """Have this thread's kernels launched on a stream, and on the card of it."""
+        if cuda.getDevice() != self.device_id:
+            return self._visiting(stream)
+        self._keep_no_plans()
         context: AbstractContextManager[object] = stream
         return context
 
+    @contextmanager
+    def _visiting(self, stream: Stream) -> Iterator[None]:
+        with self.on_card(), stream:
+            self._keep_no_plans()
+            yield
+
+    def _keep_no_plans(self) -> None:
+        """Have CuPy keep no FFT plans in this thread, for the card that is current."""
+        if not getattr(self._ready, "keeps_no_plans", False):
+            cupy.fft.config.get_plan_cache().set_size(0)
+            self._ready.keeps_no_plans = True
+
     def record(self, stream: Stream, *, is_timed: bool = False) -> Event:
         """Return the event that all work given to a stream until now is done."""
-        self.enter_thread()  # an event belongs to the card that is current when it is made
-        event = cupy.cuda.Event(disable_timing=not is_timed)
-        event.record(stream)
-        return event
+        with self.on_card():  # an event belongs to the card that is current when it is made
+            event = cupy.cuda.Event(disable_timing=not is_timed)
+            event.record(stream)
+            return event
 
     def wait(self, stream: Stream, event: Event) -> None:
         """Have what is given to a stream from now on wait for an event."""
@@ -193,11 +226,13 @@ class CudaDriver:
     def copy_bytes(self, target_ptr: int, source_ptr: int, size_bytes: int, stream: Stream) -> None:
         """Copy bytes between any two memories, in the order of a stream."""
         if size_bytes:
-            cuda.memcpyAsync(target_ptr, source_ptr, size_bytes, cuda.memcpyDefault, stream.ptr)
+            with self.on_card():
+                cuda.memcpyAsync(target_ptr, source_ptr, size_bytes, cuda.memcpyDefault, stream.ptr)
 
     def fill_bytes(self, ptr: int, byte: int, size_bytes: int, stream: Stream) -> None:
         """Fill bytes, in the order of a stream."""
-        cuda.memsetAsync(ptr, byte, size_bytes, stream.ptr)
+        with self.on_card():
+            cuda.memsetAsync(ptr, byte, size_bytes, stream.ptr)
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call array code with CuPy as its module."""
@@ -222,7 +257,8 @@ class CudaDriver:
 
     def random_state(self, seed: int) -> Any:
         """Return a new generator of random numbers."""
-        return cupy.random.RandomState(seed)
+        with self.on_card():
+            return cupy.random.RandomState(seed)
 
     def route_random(self, current: Callable[[], Any]) -> None:
         """Have CuPy draw from what `current` returns; from the generator that it had before if that is None."""
@@ -239,7 +275,8 @@ class CudaDriver:
                 made.append(cupy.random.RandomState())
             return made[0]
 
-        cupy.random.set_random_state(DeviceRandomState(state))
+        with self.on_card():
+            cupy.random.set_random_state(DeviceRandomState(state))
 
     def green_streams(self, sm_counts: Sequence[int]) -> list[Callable[[], Stream]]:
         """Cut the card's multiprocessors into green contexts, all at once: separate cuts would overlap."""
@@ -247,9 +284,10 @@ class CudaDriver:
             from cuda.core import ContextOptions, Device, SMResourceOptions
 
             card = Device(self.device_id)
-            card.set_current()
-            groups, _ = card.resources.sm.split(SMResourceOptions(count=list(sm_counts)))
-            contexts = [card.create_context(ContextOptions(resources=[group])) for group in groups]
+            with self.on_card():
+                card.set_current()
+                groups, _ = card.resources.sm.split(SMResourceOptions(count=list(sm_counts)))
+                contexts = [card.create_context(ContextOptions(resources=[group])) for group in groups]
         except ImportError as error:
             raise MissingDependency(
                 "partition='green' needs cuda-core 1.0 or newer; install it: pip install cuda-core"
@@ -262,7 +300,8 @@ class CudaDriver:
         return [partial(self._green_stream, context) for context in contexts]
 
     def _green_stream(self, context: Any) -> Stream:
-        return cupy.cuda.Stream.from_external(context.create_stream())
+        with self.on_card():
+            return cupy.cuda.Stream.from_external(context.create_stream())
 
     def facts(self) -> dict[str, str]:
         """Return name and PCI bus id of the card, and versions of driver, runtime and CuPy."""

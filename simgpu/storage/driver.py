@@ -138,6 +138,3 @@ class Driver(Protocol):
 
         Raises ExecutionError where the card, its driver or an installed library does not allow it.
         """
-
-    def facts(self) -> dict[str, str]:
-        """Return name of the card, and versions of driver, runtime and module."""

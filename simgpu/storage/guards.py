@@ -47,6 +47,7 @@ class Guards:
             Guards._standing.append(self)
             if len(Guards._standing) == 1 and not self._driver.is_installed(allocate):
                 self._install()
+            self._driver.route_random(_random_state)  # each card has its own generator
 
     def _install(self) -> None:
         try:
@@ -57,7 +58,6 @@ class Guards:
                 "a runtime starts inside cupy.cuda.using_allocator, where its limits would not hold; start it outside"
             ) from error
         Guards._installer = self._driver
-        self._driver.route_random(_random_state)
 
     def close(self) -> None:
         """Stand guard no longer, once for each region. The last one leaves alone what others put there meanwhile."""

@@ -463,3 +463,14 @@ def test_scratch_memory_runs_out_inside_an_operation_and_leaves_the_ledger_as_it
         assert runtime.memories[1].live_owners() == before
         assert scratch_used(runtime) == [0, 0]
         assert float(x[0, 0]) == 1.0
+
+
+def test_each_card_has_random_generators_of_its_own_devices():
+    with two_devices() as first, two_devices() as second:
+        drivers = [runtime.storage.driver for runtime in (first, second)]
+        found = []
+        for number, runtime in enumerate((first, second)):
+            with runtime.device("/gpu:1"):
+                found.append(drivers[number].random_source() is runtime.memories[2].region.random_state())
+
+    assert found == [True, True]
