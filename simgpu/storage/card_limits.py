@@ -12,7 +12,7 @@ from simgpu.units import MiB, short_size
 
 SCRATCH_BYTES = 256 * MiB
 RESERVE_BYTES = 2048 * MiB
-"""What stays free for CUDA's context, its modules and libraries, when devices open."""
+"""What stays free for CUDA's context, its modules and libraries, when devices open and when they grow."""
 
 Partition = Literal["none", "green"]
 
@@ -39,6 +39,21 @@ def check_room(driver: Driver, device: str, limit_bytes: int, scratch_bytes: int
         f"{device} cannot start: its limit of {short_size(limit_bytes)}, {short_size(scratch_bytes)} of scratch memory "
         f"and a reserve of {short_size(reserve_bytes)} for CUDA are {short_size(needed)}, and {short_size(free)} of "
         f"the card's {short_size(total)} are free; lower the limits, or scratch_bytes and reserve_bytes of CupyStorage",
+        shortage,
+    )
+
+
+def check_growth(driver: Driver, device: str, size_bytes: int, reserve_bytes: int) -> None:
+    """Raise OutOfDeviceMemory, with all figures, if a card has not enough left for a device to grow."""
+    needed = size_bytes + reserve_bytes
+    shortage = shortage_of(driver, device, "a region of the device", size_bytes, needed)
+    free, total = shortage.largest_hole_bytes, shortage.limit_bytes
+    if needed <= free:
+        return
+    raise OutOfDeviceMemory(
+        f"{device}: its card cannot give {short_size(size_bytes)}: with a reserve of {short_size(reserve_bytes)} for "
+        f"CUDA that is {short_size(needed)}, and {short_size(free)} of {short_size(total)} are free; lower the limits "
+        "of its devices, or reserve_bytes of CupyStorage",
         shortage,
     )
 

@@ -42,8 +42,8 @@ class CupyStorage:
     """Storage on a card, computed by CuPy.
 
     `scratch_bytes` is what kernels of one device have beside their operands; `reserve_bytes` is left free when devices
-    open. `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or `allow`. `poison` fills
-    memory with NaN whenever it is granted, to find what reads memory that it has not written.
+    open and when they grow. `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or
+    `allow`. `poison` fills memory with NaN whenever it is granted, to find what reads memory that it has not written.
 
     With `partition="green"`, the card is cut into one group of multiprocessors for each number in `sm_counts`, and a
     device that opens computes on the first group that no open device has (green contexts, through cuda-core). They
@@ -95,7 +95,9 @@ class CupyStorage:
         )
         region.group = group
         region.is_poisoning = self._poison
-        if not grows:
+        if grows:
+            region.reserve_bytes = self._reserve_bytes
+        else:
             try:
                 region.grow(limit_bytes)
             except BaseException:

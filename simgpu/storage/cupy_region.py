@@ -15,7 +15,7 @@ import numpy as np
 from simgpu.errors import ExecutionError, OutOfDeviceMemory
 from simgpu.graph import TensorSpec
 from simgpu.kernels import array_dtype
-from simgpu.storage.card_limits import shortage_of
+from simgpu.storage.card_limits import check_growth, shortage_of
 from simgpu.storage.driver import Driver, Event, Pinned, Slab, Stream
 from simgpu.storage.fences import Fences, Span
 from simgpu.storage.guards import Guards
@@ -73,6 +73,7 @@ class CupyRegion:
         self.guards = guards
         self.device = device
         self.scratch_bytes = scratch_bytes
+        self.reserve_bytes = 0  # what it leaves free on its card whenever it grows
         self.is_poisoning = False
         self.group: int | None = None  # of multiprocessors; None: it has the whole card
         self.lock = RLock()
@@ -106,7 +107,9 @@ class CupyRegion:
         return sum(place.slab.size_bytes for place in self._places)
 
     def grow(self, size_bytes: int) -> None:
-        """Take more memory of the card. Raises OutOfDeviceMemory if it has not got that much."""
+        """Take more memory of the card. Raises OutOfDeviceMemory if it has not got that much beside the reserve."""
+        if size_bytes and self.reserve_bytes:
+            check_growth(self.driver, self.device, size_bytes, self.reserve_bytes)
         try:
             slab = self.driver.take(size_bytes)
         except MemoryError as error:

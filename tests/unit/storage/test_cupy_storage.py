@@ -213,6 +213,47 @@ def test_growth_beyond_the_card_is_refused_with_all_figures_and_changes_nothing(
     region.close()
 
 
+def test_growth_keeps_the_reserve_and_is_refused_with_all_figures():
+    storage = host.host_storage(64 * MiB, reserve_bytes=8 * MiB)
+    region = storage.open(64 * MiB, device="/gpu:0", grows=True)
+    region.grow(50 * MiB)
+    before = storage.card_use()
+    with pytest.raises(OutOfDeviceMemory) as caught:
+        region.grow(3 * MiB)
+
+    assert str(caught.value) == (
+        "/gpu:0: its card cannot give 3 MiB: with a reserve of 8 MiB for CUDA that is 11 MiB, and 10 MiB of 64 MiB are "
+        "free; lower the limits of its devices, or reserve_bytes of CupyStorage"
+    )
+    shortage = caught.value.shortage
+    assert (shortage.requested_bytes, shortage.needed_bytes, shortage.used_bytes) == (3 * MiB, 11 * MiB, 54 * MiB)
+    assert (shortage.limit_bytes, shortage.largest_hole_bytes) == (64 * MiB, 10 * MiB)
+    assert storage.card_use() == before
+    region.grow(2 * MiB)
+    assert storage.card_use().free_bytes == 8 * MiB
+    region.close()
+
+
+def test_an_array_of_no_bytes_needs_no_reserve():
+    storage = host.host_storage(16 * MiB, reserve_bytes=8 * MiB)
+    region = storage.open(64 * MiB, grows=True)
+    storage.driver.used_bytes += 10 * MiB  # of another program
+
+    assert region.arrays(floats(0, 3))(0).shape == (0, 3)
+    region.close()
+
+
+def test_programs_that_grow_leave_the_reserve_free():
+    storage = host.host_storage(64 * MiB, reserve_bytes=16 * MiB)
+    with growing(storage, machine="1 x 64MiB") as runtime:
+        xp, held = runtime.xp(), []
+        with pytest.raises(OutOfDeviceMemory, match="with a reserve of 16 MiB for CUDA"):
+            held.extend(xp.zeros((MiB,), dtype="uint8") for _ in range(64))
+
+        assert storage.card_use().free_bytes == 16 * MiB
+        del held
+
+
 def test_a_device_for_which_there_is_not_enough_is_refused_with_all_figures():
     storage = host.host_storage(64 * MiB, reserve_bytes=8 * MiB)
     region = storage.open(16 * MiB)
