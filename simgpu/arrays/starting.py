@@ -11,7 +11,7 @@ from simgpu.arrays.memory import DeviceMemory
 from simgpu.cards import Claim, ClaimRequest, SharedCards, card_key
 from simgpu.machine import LogicalDevice, Machine
 from simgpu.memory import Block, GrowingPool, MemoryPool
-from simgpu.storage import Region, Storage
+from simgpu.storage import CupyRegion, Region, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,22 @@ class UsageReport:
     def returned(self, device: int, block: Block) -> None:
         """Report."""
         self._claim.report(self._pool.used_bytes, self._pool.peak_bytes)
+
+
+class PoisonedReturns:
+    """Poisons what comes back to a device, so that who reads it all the same sees it: an observer of one memory."""
+
+    __slots__ = ("_region",)
+
+    def __init__(self, region: CupyRegion) -> None:
+        self._region = region
+
+    def granted(self, device: int, block: Block, owner: str) -> None:
+        """Do nothing: what is granted is poisoned when its array is made."""
+
+    def returned(self, device: int, block: Block) -> None:
+        """Poison."""
+        self._region.poison(block.offset, block.size_bytes)
 
 
 def start(described: Machine, config: Config, storage: Storage, cards: SharedCards | None) -> Started:
@@ -109,6 +125,8 @@ def _open(index: int, device: LogicalDevice, grows: bool, claim: Claim | None, s
     memory = DeviceMemory(index, device, region, pool)
     if claim is not None:
         memory.observers = (UsageReport(claim, pool),)
+    if isinstance(region, CupyRegion) and region.is_poisoning:
+        memory.observers = (*memory.observers, PoisonedReturns(region))
     return memory
 
 

@@ -137,6 +137,18 @@ class CupyRegion:
 
         return array_at
 
+    def poison(self, offset: int, size_bytes: int) -> None:
+        """Fill memory that came back with NaN, behind all that was asked of it.
+
+        Nothing is done while another thread has the lock: finalizers give memory back, and must not wait.
+        """
+        if not self.is_open or sys.is_finalizing() or not self.lock.acquire(blocking=False):
+            return
+        try:
+            self.arrays(TensorSpec((size_bytes,), "uint8"))(offset)
+        finally:
+            self.lock.release()
+
     def holds(self, array: Any) -> bool:
         """Tell whether all bytes of an array lie in this memory."""
         if not self.driver.is_array(array):

@@ -25,7 +25,7 @@ host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: 
 
 
 class CardMachine(ArraysMachine):
-    """The state machine of arrays on lazy copies, in memory that is poisoned when it is granted."""
+    """The state machine of arrays on lazy copies, in memory that is poisoned when it is granted and given back."""
 
     def __init__(self):
         self.storage = host.host_storage(is_lazy=True, poison=True)

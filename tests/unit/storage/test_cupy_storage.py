@@ -17,6 +17,7 @@ from simgpu.machine import Machine
 from simgpu.storage import CardUse, cupy_storage
 from simgpu.storage.cupy_region import span_of
 from tests.messages import exactly
+from tests.threads import errors_of
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 cupy = host.cupy
@@ -369,6 +370,52 @@ def test_poison_fills_what_is_granted():
     assert np.isnan(found["float16"]).all()
     assert found["uint8"].tolist() == [255] * 3
     region.close()
+
+
+def test_poison_fills_what_is_given_back_at_once_and_nothing_beside_it():
+    with Runtime("1 x 1MiB", storage=host.host_storage(poison=True)) as runtime:
+        xp = runtime.xp()
+        x, beside = (xp.full((128,), value) for value in (2.0, 3.0))
+        given_back = x._data
+        del x
+
+        assert np.isnan(host.on_host(given_back)).all()
+        np.testing.assert_array_equal(beside.value(), np.full(128, 3.0))
+
+
+def test_poison_waits_for_copies_of_what_is_given_back():
+    storage = host.host_storage(is_lazy=True, poison=True)
+    with Runtime("2 x 1MiB", storage=storage) as runtime:
+        x = runtime.xp().full((128,), 2.0)
+        moved = x.to_device("gpu:1")
+        copy = storage.driver.log[-2]
+        del x
+        poisoning = storage.driver.log[-1]
+
+        assert (copy.what, poisoning.what) == ("copy", "fill")
+        assert storage.driver.happens_before(copy, poisoning)
+        np.testing.assert_array_equal(moved.value(), np.full(128, 2.0))
+
+
+def test_arrays_that_outlive_their_runtime_are_given_back_unpoisoned():
+    storage = host.host_storage(poison=True)
+    with Runtime("1 x 1MiB", storage=storage) as runtime:
+        x = runtime.xp().ones((128,))
+    before = len(storage.driver.log)
+    del x
+
+    assert len(storage.driver.log) == before
+
+
+def test_what_gives_memory_back_while_another_thread_works_there_does_not_wait():
+    storage = host.host_storage(poison=True)
+    with Runtime("1 x 1MiB", storage=storage) as runtime:
+        held = [runtime.xp().ones((128,))]
+        with runtime.memories[1].region.lock:
+            errors = errors_of(lambda _: held.clear(), [0])
+
+        assert (errors, held) == ([], [])
+        assert runtime.memory_statistics().current_bytes == 0
 
 
 def test_the_host_computes_what_cpus_hold_also_from_values_on_the_card(storage, region):
