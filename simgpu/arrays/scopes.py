@@ -97,6 +97,10 @@ class BodyScopes(ScopeStack):
         """Return None: what happens here need go nowhere else."""
 
 
+_entered: ContextVar[tuple[tuple[DeviceScope, Scopes, Scopes], ...]] = ContextVar("simgpu device scopes", default=())
+"""The scopes that a thread or asyncio task has entered, each with those that were open before and after that."""
+
+
 class DeviceScope:
     """A context manager that asks for a device. It may be entered many times, inside itself and by threads at once."""
 
@@ -107,16 +111,22 @@ class DeviceScope:
         self._spec = spec
 
     def __enter__(self) -> DeviceScope:
-        self._open.set((*self._open.get(), self._spec))
+        before = self._open.get()
+        opened = (*before, self._spec)
+        _entered.set((*_entered.get(), (self, before, opened)))
+        self._open.set(opened)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        scopes = self._open.get()
-        if scopes[-1:] == (self._spec,):
-            self._open.set(scopes[:-1])
-            return
-        if self._spec in scopes:
-            self._open.set(scopes[: scopes.index(self._spec)])
-        raise DeviceScopeError("a device scope is left that is not the innermost one; leave scopes in order")
+        entered = _entered.get()
+        number = max((number for number, (scope, *_) in enumerate(entered) if scope is self), default=None)
+        if number is None:
+            raise DeviceScopeError("a device scope is left by a thread or task that has not entered it")
+        _, before, opened = entered[number]
+        is_innermost = self._open.get() is opened
+        _entered.set(entered[:number] + tuple(it for it in entered[number + 1 :] if it[0]._open is not self._open))
+        self._open.set(before)
+        if not is_innermost:
+            raise DeviceScopeError("a device scope is left that is not the innermost one; leave scopes in order")
