@@ -55,11 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     print(f"on {peer.device}, {peer.storage} storage")
     found: list[Figure] = []
-    figures = []
     for figure in (*eager(peer, quick=choice.quick), *model(peer, quick=choice.quick)):
         print(f"{figure.what:<64} {figure.value:>12,.3f} {figure.unit}", flush=True)
         found.append(figure)
-        figures.append({**figure._asdict(), "value": round(figure.value, 6), "details": dict(figure.details)})
+    figures = [{**it._asdict(), "value": round(it.value, 6), "details": dict(it.details)} for it in found]
     complaints = [*exceeded(found, choice.most_slowdown, choice.most_overhead)]
     record = {"device": peer.device, "storage": peer.storage, "figures": figures, "complaints": complaints}
     _write(choice.out, record, peer)

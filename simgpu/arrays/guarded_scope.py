@@ -7,8 +7,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from simgpu.arrays.scopes import ANYWHERE, DeviceScope
-from simgpu.errors import DeviceScopeError
+from simgpu.arrays.scopes import ANYWHERE, DeviceScope, last_entry
 from simgpu.storage import CupyRegion, CupyStorage
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ class GuardedScope(AbstractContextManager["GuardedScope"]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         entered = _entered.get()
-        number = max((number for number, (scope, _) in enumerate(entered) if scope is self), default=None)
-        if number is None:
-            raise DeviceScopeError("a device scope is left by a thread or task that has not entered it")
+        number = last_entry(entered, self)
         _entered.set(entered[:number] + entered[number + 1 :])
         entered[number][1].__exit__(kind, error, traceback)
 

@@ -5,7 +5,7 @@ Scopes belong to the thread or asyncio task that enters them: new threads start 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -101,6 +101,14 @@ _entered: ContextVar[tuple[tuple[DeviceScope, Scopes, Scopes], ...]] = ContextVa
 """The scopes that a thread or asyncio task has entered, each with those that were open before and after that."""
 
 
+def last_entry(entered: Sequence[tuple[Any, ...]], scope: object) -> int:
+    """Return the place of the last entry of a scope among those entered. Raises DeviceScopeError if there is none."""
+    for number in reversed(range(len(entered))):
+        if entered[number][0] is scope:
+            return number
+    raise DeviceScopeError("a device scope is left by a thread or task that has not entered it")
+
+
 class DeviceScope:
     """A context manager that asks for a device. It may be entered many times, inside itself and by threads at once."""
 
@@ -121,9 +129,7 @@ class DeviceScope:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         entered = _entered.get()
-        number = max((number for number, (scope, *_) in enumerate(entered) if scope is self), default=None)
-        if number is None:
-            raise DeviceScopeError("a device scope is left by a thread or task that has not entered it")
+        number = last_entry(entered, self)
         _, before, opened = entered[number]
         is_innermost = self._open.get() is opened
         _entered.set(entered[:number] + tuple(it for it in entered[number + 1 :] if it[0]._open is not self._open))

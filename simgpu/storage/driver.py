@@ -138,3 +138,6 @@ class Driver(Protocol):
 
         Raises ExecutionError where the card, its driver or an installed library does not allow it.
         """
+
+    def facts(self) -> dict[str, str]:
+        """Return name and PCI bus id of the card, and versions of driver, runtime and module."""
