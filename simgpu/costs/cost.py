@@ -16,18 +16,23 @@ class Cost:
     """`parts` suboperations of `part_ps` picoseconds each.
 
     A CPU runs the parts side by side on its intra-op threads; a GPU runs them as one. `launch_ps` is what the host
-    takes to launch the operation on a GPU; None stands for the launch overhead of the GPU's model.
+    takes to launch the operation on a GPU; None stands for the launch overhead of the GPU's model. `card_share` is the
+    part of a card that the operation keeps busy: as long as those of all that run there make up 1 at most, slices of
+    the card do not slow each other down. It is more than 0; 1 stands for operations that can use all of a card.
     """
 
     part_ps: int
     parts: int = 1
     launch_ps: int | None = None
+    card_share: float = 1.0
 
     def __post_init__(self) -> None:
         if type(self.part_ps) is not int or type(self.parts) is not int or self.part_ps < 0 or self.parts < 1:
             raise InvalidValue(f"{self} is no cost; part_ps must be an int of 0 or more, and parts one of 1 or more")
         if self.launch_ps is not None and not _is_time(self.launch_ps):
             raise InvalidValue(f"{self} is no cost; launch_ps must be None or an int of 0 or more")
+        if type(self.card_share) not in (int, float) or not 0 < self.card_share <= 1:
+            raise InvalidValue(f"{self} is no cost; card_share must be a number above 0, and 1 at most")
 
     @property
     def serial_ps(self) -> int:

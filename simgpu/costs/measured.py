@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from simgpu.costs.cost import Cost, MoveCost
 from simgpu.costs.measured_models import Asked, Estimate, Models, identity
 from simgpu.costs.measured_records import Calibration, CopySample
+from simgpu.costs.measured_sharing import WHOLE, Shares
 from simgpu.errors import CalibrationError, ExtrapolationWarning, check_type
 from simgpu.graph import Graph, Operation
 from simgpu.machine import LogicalDevice
@@ -33,20 +34,23 @@ class Measured:
         self._models = Models(calibration)
         self._known: dict[tuple[object, ...], Estimate] = {}
         self._warned: WeakKeyDictionary[Graph, set[str]] = WeakKeyDictionary()
+        self._shares = Shares(calibration.contention)
         self._ways = {way: _Curve(calibration.copies_of(way)) for way in {copy.way for copy in calibration.copies}}
 
     def cost(self, operation: Operation, device: LogicalDevice) -> Cost:
         """Return the cost of one execution; its launch includes what `execute` takes of the host for each task.
 
-        Warns with ExtrapolationWarning once for each graph and kind of device. Raises UnknownOperation for a type
-        outside the kernel table.
+        What it takes of siblings on its card follows from measured ones (see `measured_sharing`). Warns with
+        ExtrapolationWarning once for each graph and kind of device. Raises UnknownOperation for a type outside the
+        kernel table.
         """
         if operation.type in _SOURCES:
             return Cost(0, launch_ps=0)
         estimate = self.estimate(operation, device.kind)
         if estimate.beyond:
             self._complain(operation, device.kind, estimate)
-        return Cost(estimate.device_ps, launch_ps=estimate.host_ps + self._calibration.overheads.compute_ps)
+        launch_ps = estimate.host_ps + self._calibration.overheads.compute_ps
+        return Cost(estimate.device_ps, launch_ps=launch_ps, card_share=self._share(operation, device.kind, estimate))
 
     def move(self, size_bytes: int, source: LogicalDevice | None, target: LogicalDevice | None) -> MoveCost:
         """Return what a move takes. None is the caller's memory, on the host.
@@ -67,6 +71,9 @@ class Measured:
         text += f" and {_us(found.host_ps)} of the host to launch it, {found.how}"
         if found.nearest > 1:
             text += f"; no size is more than {found.nearest:.3g} times apart from the nearest sample"
+        share = self._share(operation, device.kind, found)
+        if share < WHOLE:
+            text += f"; it keeps {100 * share:.0f} % of the card busy, and leaves the rest to siblings"
         return text + (f"; EXTRAPOLATED: {found.beyond}" if found.beyond else "")
 
     def estimate(self, operation: Operation, kind: str) -> Estimate:
@@ -76,6 +83,9 @@ class Measured:
         if key not in self._known:
             self._known[key] = self._models.estimate(asked, kind)
         return self._known[key]
+
+    def _share(self, operation: Operation, kind: str, estimate: Estimate) -> float:
+        return self._shares.of(operation.type, estimate.device_ps) if kind == "GPU" else WHOLE
 
     def _complain(self, operation: Operation, kind: str, estimate: Estimate) -> None:
         """Warn of all operations of a graph that lie beyond the samples, when the first of them is met."""

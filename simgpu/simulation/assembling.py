@@ -17,7 +17,7 @@ from simgpu.simulation.disciplines import Discipline
 from simgpu.simulation.hardware import Hardware
 from simgpu.simulation.options import SimulationOptions
 from simgpu.simulation.workload import COMPUTE, DELAY, MOVE, NONE, OF_A_TASK, Workload
-from simgpu.units import LARGEST
+from simgpu.units import LARGEST, PS_PER_S
 
 _DEFAULTS = {
     **dict.fromkeys(OF_A_TASK, 0),
@@ -67,10 +67,10 @@ class Assembly:
         cost, launch_ps = self.costs.cost(operation, machine.devices[device]), 0
         if machine.devices[device].kind == "GPU":
             launch_ps = machine.model(device).launch_overhead_ps if cost.launch_ps is None else cost.launch_ps
-            cost = Cost(cost.serial_ps)
+            cost = Cost(cost.serial_ps, card_share=cost.card_share)
         if cost.serial_ps > LARGEST:
             raise GraphError(f"operation {operation.name!r} takes {cost.serial_ps} ps, which is more than 2**63 - 1")
-        return {
+        row = {
             "kind": COMPUTE,
             "amount": cost.part_ps,
             "where": self.hardware.queue(device, self._stream(operation, device)),
@@ -80,6 +80,10 @@ class Assembly:
             "launcher": self.hardware.launcher(device) if launch_ps else NONE,
             "launch_ps": launch_ps,
         }
+        if cost.card_share < 1 and self.hardware.shares_its_card(device):
+            row["rate_cap"] = max(1, round(cost.card_share * PS_PER_S))
+            row["amount"] = -(-cost.part_ps * row["rate_cap"] // PS_PER_S)
+        return row
 
     def _move(self, kind: TaskKind, tensor: int, ends: tuple[int, int], launching_gpu: int) -> dict[str, int]:
         graph, machine = self.program.placement.graph, self.hardware.machine

@@ -346,7 +346,7 @@ class Engine:
             self._pools[pool].submit(task, parts, amount)
             self.changed(self._pools[pool])
         elif card is not None:
-            self._fluid.begin(Flow(task, amount * parts, card))
+            self._fluid.begin(Flow(task, amount * parts, card, self._tasks.rate_cap[task]))
         else:
             self.clock.after(amount * parts, _ENDED + task, self._ends, task)
         return True

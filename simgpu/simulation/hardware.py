@@ -44,6 +44,10 @@ class Hardware:
         first = self._first_queue.get(device)
         return self.machine.physical(device).host if first is None else first + stream
 
+    def shares_its_card(self, device: int) -> bool:
+        """Tell whether other queues share the speed of a GPU's queues."""
+        return self._channel_of(device) != NONE
+
     def launcher(self, device: int | None) -> int:
         """Return the launcher of a GPU; NONE for a CPU, or none."""
         return NONE if device is None else self._launcher.get(device, NONE)

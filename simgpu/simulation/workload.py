@@ -6,7 +6,8 @@ The rules, which both engines keep to the picosecond, and to the order of what h
   before the end of its launch either.
 * COMPUTE: its queue takes up to `slots` tasks at a time, in the order of (rank, time of arrival, number). It lasts for
   `parts` times `amount` picoseconds. On a queue with a thread pool it is cut: its parts go through the pool's one queue
-  in order, behind those that are there. On a queue of a card it shares the card's channel with all that computes there.
+  in order, behind those that are there. On a queue of a card it shares the card's channel with all that computes there,
+  as a flow of that many picoseconds, which is never faster than its `rate_cap`.
 * A COMPUTE or MOVE with a launcher, and a `launch_ps` of more than 0, is launched first. A launcher, which is a thread
   of a host, launches one task at a time, in the order of (rank, time, number). With `launch` `sync` a task may be
   launched when its predecessors have finished, with `async` when those of them that have the same launcher are launched
@@ -118,9 +119,10 @@ class Workload:
     """Tasks, numbered from 0, and who follows whom. Each array has one entry for each task, but for the last two.
 
     `kind` is COMPUTE, MOVE or DELAY; `amount` bytes or picoseconds; `where` a queue or a route (NONE: in place); lower
-    `rank` goes first; `rate_cap` is in bytes per second, 0 for none; `out_gate` and `in_gate` are NONE for none, and so
-    is `launcher`; launchers have lower numbers than there are queues and tasks together. The followers of task t are
-    `followers[follower_starts[t]:follower_starts[t + 1]]`. Raises InvalidValue if the arrays do not fit together.
+    `rank` goes first; `rate_cap` is in bytes, or on a card in picoseconds, per second, 0 for none; `out_gate` and
+    `in_gate` are NONE for none, and so is `launcher`; launchers have lower numbers than there are queues and tasks
+    together. The followers of task t are `followers[follower_starts[t]:follower_starts[t + 1]]`. Raises InvalidValue if
+    the arrays do not fit together.
     """
 
     resources: Resources
@@ -155,6 +157,7 @@ class Workload:
         is_compute = self.kind == COMPUTE
         _check_range("where of COMPUTE", self.where[is_compute], 0, len(self.resources.queue_slots))
         _check_range("where of MOVE", self.where[self.kind == MOVE], NONE, self.resources.routes)
+        _check_never("task", self._is_capped_in_vain(), "has a rate_cap, which of COMPUTE only one on a card has")
         has_no_route = (self.kind != MOVE) | (self.where == NONE)
         has_gates = (self.out_gate != NONE) | (self.in_gate != NONE)
         _check_never("task", has_gates & has_no_route, "has gates, which only a MOVE on a route has")
@@ -164,6 +167,12 @@ class Workload:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    def _is_capped_in_vain(self) -> NDArray[np.bool_]:
+        is_capped = (self.kind == COMPUTE) & (self.rate_cap > 0)
+        has_no_card = np.zeros(len(self), np.bool_)
+        has_no_card[is_capped] = self.resources.queue_card[self.where[is_capped]] == NONE
+        return has_no_card
 
     @property
     def launchers(self) -> int:

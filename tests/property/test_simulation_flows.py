@@ -161,7 +161,8 @@ def wire(workload: Workload, timeline: Timeline, task: int) -> Wire:
     resources, where = workload.resources, int(workload.where[task])
     begin_ps = int(timeline.start_ps[task])
     if workload.kind[task] == COMPUTE:
-        return Wire(Flow([int(resources.queue_card[where])]), begin_ps, int(timeline.end_ps[task]))
+        cap = Fraction(int(workload.rate_cap[task])) or None
+        return Wire(Flow([int(resources.queue_card[where])], cap), begin_ps, int(timeline.end_ps[task]))
     begin_ps += int(resources.route_latency_ps[where])
     channels = resources.route_channels[resources.route_starts[where] : resources.route_starts[where + 1]].tolist()
     pipes = [channel for channel in channels if resources.channel_is_fatpipe[channel]]

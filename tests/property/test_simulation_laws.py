@@ -50,7 +50,8 @@ def _compute_alone_ps(workload: Workload, task: int, per_s: list[int], *, is_lea
     resources, amount, where = workload.resources, int(workload.amount[task]), int(workload.where[task])
     parts, card, pool = int(workload.parts[task]), resources.queue_card[where], resources.queue_pool[where]
     if card != NONE:
-        return amount * parts * PS_PER_S // per_s[card] + (not is_least)
+        rate = min(per_s[card], int(workload.rate_cap[task]) or per_s[card])
+        return amount * parts * PS_PER_S // rate + (not is_least)
     threads = int(resources.pool_threads[pool]) if is_least and pool != NONE else 1
     return -(-parts // threads) * amount
 
@@ -106,7 +107,7 @@ def faster(workload: Workload, times: int) -> Workload:
         release_ps=workload.release_ps // times,
         launch_ps=workload.launch_ps // times,
         amount=np.where(is_move, workload.amount, workload.amount // times),
-        rate_cap=workload.rate_cap * times,
+        rate_cap=np.where(is_move, workload.rate_cap * times, workload.rate_cap),
     )
 
 

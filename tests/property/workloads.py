@@ -82,7 +82,10 @@ def _task(
             about = {"parts": draw(st.integers(1, 3)), "rank": draw(st.integers(0, 2)), "release_ps": release_ps}
             if draw(st.integers(0, 3)) == 0:  # another launch than is usual on its queue, or none
                 about |= _launch(draw, scope, launchers)
-            sketch.compute(draw(st.sampled_from(queues)), amount, **about)
+            queue = draw(st.sampled_from(queues))
+            if sketch.columns["queue_card"][queue] != NONE:
+                about["rate_cap"] = draw(st.one_of(st.just(0), st.sampled_from([PS_PER_S // 4, 2 * PS_PER_S // 3])))
+            sketch.compute(queue, amount, **about)
         case "move":
             cap = draw(st.one_of(st.just(0), st.just(0), scope.rates))
             out_gate, in_gate = draw(st.lists(st.sampled_from([NONE, *gates]), min_size=2, max_size=2))

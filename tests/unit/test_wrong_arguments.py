@@ -220,11 +220,12 @@ ROWS = {
     ),
     'sg.cupy_storage("0")': "device_id='0' is not the number of a card; give an int of 0 or more",
     'sg.Cost("3")': (
-        "Cost(part_ps='3', parts=1, launch_ps=None) is no cost; part_ps must be an int of 0 or more, and parts one of "
-        "1 or more"
+        "Cost(part_ps='3', parts=1, launch_ps=None, card_share=1.0) is no cost; part_ps must be an int of 0 or more, "
+        "and parts one of 1 or more"
     ),
     "sg.Cost(3, launch_ps=-1)": (
-        "Cost(part_ps=3, parts=1, launch_ps=-1) is no cost; launch_ps must be None or an int of 0 or more"
+        "Cost(part_ps=3, parts=1, launch_ps=-1, card_share=1.0) is no cost; launch_ps must be None or an int of 0 or "
+        "more"
     ),
     "sg.MoveCost(None)": (
         "MoveCost(launch_ps=None, time_ps=None) is no cost; launch_ps must be an int of 0 or more, and time_ps "

@@ -13,6 +13,7 @@ from simgpu.simulation.compiled.arrays import (
     parts,
     parts_left,
     queues,
+    rate_cap,
     ready_ps,
     stations,
     waits,
@@ -85,7 +86,7 @@ def _compute(run: Run, task: int) -> None:
         return
     work = amount(run)[task] * parts(run)[task]
     if queue.way != NONE:
-        begin_flow(run, task, work, queue.way, 0)
+        begin_flow(run, task, work, queue.way, rate_cap(run)[task])
     else:
         nodes(run)[task].phase = PLAIN
         schedule(run, task, run.now_ps + work)

@@ -36,6 +36,12 @@ def test_a_launch_that_cannot_be_meant_is_refused(launch_ps):
         Cost(1, launch_ps=launch_ps)
 
 
+@pytest.mark.parametrize("share", [0, -0.5, 1.001, True, "half", float("nan")])
+def test_a_share_of_a_card_that_cannot_be_meant_is_refused(share):
+    with pytest.raises(InvalidValue, match="card_share must be a number above 0, and 1 at most"):
+        Cost(1, card_share=share)
+
+
 @pytest.mark.parametrize("figures", [(-1, None), (None, None), (0, -1), (0, 1.5), (2**63, None)])
 def test_a_cost_of_a_move_that_cannot_be_meant_is_refused(figures):
     with pytest.raises(InvalidValue, match="launch_ps must be an int of 0 or more, and time_ps one or None"):

@@ -33,6 +33,8 @@ def sketch():
         ({"parts": ints(1, 1, 0)}, "parts[2] is 0; it must be 1 or more"),
         ({"release_ps": ints(-1, 0, 0)}, "release_ps[0] is -1; it must be 0 or more"),
         ({"rate_cap": ints(0, -2, 0)}, "rate_cap[1] is -2; it must be 0 or more"),
+        ({"rate_cap": ints(9, 0, 0), "queue_card": ints(NONE)},
+         "task 0 has a rate_cap, which of COMPUTE only one on a card has"),
         ({"where": ints(NONE, 0, 0)}, "where of COMPUTE must lie in 0..0, not in -1..-1"),
         ({"where": ints(0, 1, 0)}, "where of MOVE must lie in -1..0, not in 1..1"),
         ({"out_gate": ints(NONE, 1, NONE)}, "out_gate must lie in -1..0, not in -1..1"),
