@@ -30,7 +30,6 @@ _ROUNDS = 4
 _UNSTEADY = 0.2
 """The spread, as a part of the time, from which on a sample is measured again if there is time left."""
 _PROBES = (case("MatMul", (512, 512), (512, 512)), case("Add", (2**20,), (2**20,)))
-_TRIVIAL = case("Relu", (1,))
 
 
 def calibrate(
@@ -78,8 +77,7 @@ class _Run:
         copies = self._copies()
         siblings = self._contention()
         with _Benches(self._storage, self._memory_bytes) as benches:
-            trivial = benches.of("GPU").sample(_TRIVIAL)
-            overhead = self._overheads(trivial, copies)
+            overhead = self._overheads(benches.of("GPU"), copies)
             samples = self._operations(benches)
         good = [sample for sample in samples if not sample.failed]
         return Calibration(
@@ -132,14 +130,11 @@ class _Run:
     def _leave_out(self, reason: str) -> None:
         warnings.warn(f"{self._storage.name} storage: {reason}; they are left out", UserWarning, stacklevel=5)
 
-    def _overheads(self, trivial: OperationSample, copies: Sequence[CopySample]) -> Overheads:
+    def _overheads(self, bench: Bench, copies: Sequence[CopySample]) -> Overheads:
         self._on_progress("overheads", 0, 1)
         small = next((copy for copy in copies if copy.way == "d2d"), None)
-        if self._storage.is_asynchronous:
-            compute_ps, copy_ps = trivial.host_ps, small.host_ps if small else 0
-        else:
-            compute_ps, copy_ps = trivial.device_ps, small.time_ps if small else 0
-        return overheads(self._storage, self._plan.chains, compute_ps, copy_ps)
+        copy_ps = 0 if small is None else small.host_ps if self._storage.is_asynchronous else small.time_ps
+        return overheads(self._storage, bench, self._plan.chains, copy_ps)
 
     def _operations(self, benches: _Benches) -> list[OperationSample]:
         flop_per_s, bytes_per_s = (_rate(benches.of("GPU").sample(probe)) for probe in _PROBES)

@@ -34,7 +34,7 @@ _COPY_SIZES = (1, *(2**exponent for exponent in range(8, 31, 2)))
 class Plan:
     """What is measured within a hard limit of `budget_s` seconds.
 
-    `operations` are measured in order until the time is up. `chains` are the lengths of the two chains of trivial
+    `operations` are measured in order until the time is up. `chains` are the lengths of the two chains of small
     operations that tell what `execute` takes for each task. `region_bytes` is the most memory that is asked for on each
     device.
     """
