@@ -1,4 +1,4 @@
-"""Measuring what `execute` takes of the host for each task: by chains of small operations, and of small transfers.
+"""Measuring what `execute` takes of the host for each task: by chains of small operations, without transfers and with.
 
 What a chain takes beyond its operations themselves is the overhead. The operations are of several types, with weights
 and several readers, as those of a network: around one trivial operation again and again, everything that the host needs
@@ -7,7 +7,7 @@ lies in its caches, and it takes a third less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median_low
 from typing import Any
 
@@ -23,10 +23,8 @@ from simgpu.machine import Machine
 from simgpu.placement import Placement, place
 from simgpu.storage import Storage
 
-Chain = Callable[[int, tuple[str, ...]], Graph]
-"""Makes a chain of so many links on some devices."""
-
 _REPETITIONS = 9
+_ONE, _TWO = ("GPU:0",), ("GPU:0", "GPU:1")
 _IMAGE = (1, 16, 14, 14)
 """Small enough for a GPU to be done before the host has launched what comes next."""
 _WEIGHTS = {
@@ -36,19 +34,23 @@ _WEIGHTS = {
     **dict.fromkeys(("scale", "bias", "mean", "variance"), (16,)),
 }
 _OVER_THREE = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1)}
-_BLOCK: Sequence[tuple[str, str, Sequence[str], dict[str, Any]]] = (
-    ("mixed", "Conv", ("image", "point"), {}),
-    ("normal", "BatchNormalization", ("mixed", "scale", "bias", "mean", "variance"), {}),
-    ("cut", "Relu", ("normal",), {}),
-    ("seen", "Conv", ("cut", "window"), {"pads": (1, 1, 1, 1)}),
-    ("added", "Add", ("seen", "image"), {}),
-    ("largest", "MaxPool", ("added",), _OVER_THREE),
-    ("joined", "Concat", ("largest", "seen"), {"axis": 1}),
-    ("halved", "Conv", ("joined", "both"), {}),
-    ("smooth", "AveragePool", ("halved",), _OVER_THREE),
-    ("image", "Relu", ("smooth",), {}),
+_LAST = "last"
+_BLOCK: Sequence[tuple[str, Sequence[str], dict[str, Any]]] = (
+    ("Conv", (_LAST, "point"), {}),
+    ("BatchNormalization", (_LAST, "scale", "bias", "mean", "variance"), {}),
+    ("Relu", (_LAST,), {}),
+    ("Conv", (_LAST, "window"), {"pads": (1, 1, 1, 1)}),
+    ("Add", (_LAST, _LAST), {}),
+    ("MaxPool", (_LAST,), _OVER_THREE),
+    ("Concat", (_LAST, _LAST), {"axis": 1}),
+    ("Conv", (_LAST, "both"), {}),
+    ("AveragePool", (_LAST,), _OVER_THREE),
+    ("Sigmoid", (_LAST,), {}),
 )
-"""Results, types, inputs and attributes of operations that make an image of an image."""
+"""Types, inputs and attributes of operations that make an image of an image, one after the other.
+
+They are even in number: with two devices in turn, each weight is needed on one of them alone.
+"""
 
 
 def overheads(storage: Storage, bench: Bench, lengths: tuple[int, int], copy_ps: int) -> Overheads:
@@ -58,71 +60,54 @@ def overheads(storage: Storage, bench: Bench, lengths: tuple[int, int], copy_ps:
     it is what they take in the chain. The lengths are about those of the chains, in operations.
     """
     blocks = (max(1, lengths[0] // len(_BLOCK)), max(2, lengths[1] // len(_BLOCK)))
-    chains = _Chains(storage)
-    block_ps = chains.added_ps(_network, blocks, ("GPU:0",), np.ones(_IMAGE, np.float32))
-    here_ps = chains.added_ps(_chain, lengths, ("GPU:0",), np.ones(1, np.float32))
-    away_ps = chains.added_ps(_chain, lengths, ("GPU:0", "GPU:1"), np.ones(1, np.float32))
-    if storage.is_asynchronous:
-        block_ps -= sum(bench.sample(case).host_ps for case in _cases())
-        away_ps -= copy_ps
-    return Overheads(max(0, block_ps) // len(_BLOCK), max(0, away_ps - here_ps))
+    here_ps, away_ps = (_added_ps(storage, blocks, devices) // len(_BLOCK) for devices in (_ONE, _TWO))
+    if not storage.is_asynchronous:
+        return Overheads(here_ps, max(0, away_ps - here_ps))
+    launch_ps = sum(bench.sample(case).host_ps for case in _cases()) // len(_BLOCK)
+    return Overheads(max(0, here_ps - launch_ps), max(0, away_ps - here_ps - copy_ps))
 
 
 def _cases() -> list[Case]:
     """Return the operations of a block."""
-    known = {name: TensorSpec(shape, "float32") for name, shape in {"image": _IMAGE, **_WEIGHTS}.items()}
+    known = {name: TensorSpec(shape, "float32") for name, shape in {_LAST: _IMAGE, **_WEIGHTS}.items()}
     cases = []
-    for result, type, inputs, attributes in _BLOCK:
+    for type, inputs, attributes in _BLOCK:
         cases.append(Case(type, tuple(known[name] for name in inputs), attributes))
-        (known[result],) = cases[-1].outputs
+        (known[_LAST],) = cases[-1].outputs
     return cases
 
 
-class _Chains:
-    """Chains that are executed on two slices of a card."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._machine = Machine("1 x 32MiB").split({"GPU:0": ["8MiB", "8MiB"], "CPU:0": ["4MiB"]})
-
-    def added_ps(self, chain: Chain, lengths: tuple[int, int], devices: tuple[str, ...], fed: Any) -> int:
-        """Return the time that each link of a chain adds, from two lengths: what both have in common does not count."""
-        short, long = (place(chain(length, devices), self._machine) for length in lengths)
-        self._taken_ps(short, fed)
-        added = median_low([self._taken_ps(long, fed) - self._taken_ps(short, fed) for _ in range(_REPETITIONS)])
-        return max(0, added) // max(1, lengths[1] - lengths[0])
-
-    def _taken_ps(self, placement: Placement, fed: Any) -> int:
-        """Return the time of a run, less that of what is done, and not only launched, while the host waits for it."""
-        trace = execute(placement, {"x": fed}, storage=self._storage)[1]
-        if self._storage.is_asynchronous:
-            return trace.makespan_ps
-        return trace.makespan_ps - sum(span.end_ps - span.start_ps for span in trace.spans)
+def _added_ps(storage: Storage, lengths: tuple[int, int], devices: Sequence[str]) -> int:
+    """Return the time that each block of a chain adds, from two lengths: what both have in common does not count."""
+    machine = Machine("1 x 32MiB").split({"GPU:0": ["8MiB", "8MiB"], "CPU:0": ["4MiB"]})
+    short, long = (place(_chain(length, devices), machine) for length in lengths)
+    _taken_ps(storage, short)
+    added = median_low([_taken_ps(storage, long) - _taken_ps(storage, short) for _ in range(_REPETITIONS)])
+    return max(0, added) // (lengths[1] - lengths[0])
 
 
-def _chain(length: int, devices: tuple[str, ...]) -> Graph:
-    """Return a chain of operations on one element, on one device after the other."""
+def _taken_ps(storage: Storage, placement: Placement) -> int:
+    """Return the time of a run, less that of what is done, and not only launched, while the host waits for it."""
+    trace = execute(placement, {"x": np.ones(_IMAGE, np.float32)}, storage=storage)[1]
+    if storage.is_asynchronous:
+        return trace.makespan_ps
+    return trace.makespan_ps - sum(span.end_ps - span.start_ps for span in trace.spans)
+
+
+def _chain(length: int, devices: Sequence[str]) -> Graph:
+    """Return a chain of blocks, each operation on the next device."""
     builder = GraphBuilder()
-    (value,) = add_operation(builder, "Input", name="x", device="GPU:0", spec=TensorSpec((1,), "float32"))
-    for number in range(length):
-        (value,) = add_operation(builder, "Relu", [value], name=f"r{number}", device=devices[number % len(devices)])
-    builder.fetch(value)
-    return builder.build()
 
+    def added(type: str, number: int, name: str, inputs: Sequence[Tensor] = (), **attributes: Any) -> Tensor:
+        device = devices[number % len(devices)]
+        return add_operation(builder, type, inputs, name=name, device=device, **attributes)[0]
 
-def _network(length: int, devices: tuple[str, ...]) -> Graph:
-    """Return a chain of blocks of operations, on the first device."""
-    builder, device = GraphBuilder(), devices[0]
-
-    def added(type: str, inputs: Sequence[Tensor], name: str, **attributes: Any) -> Tensor:
-        (made,) = add_operation(builder, type, inputs, name=name, device=device, **attributes)
-        return made
-
-    known = {"image": added("Input", (), "x", spec=TensorSpec(_IMAGE, "float32"))}
+    known = {_LAST: added("Input", 0, "x", spec=TensorSpec(_IMAGE, "float32"))}
+    reader = {name: number for number, (_, names, _) in enumerate(_BLOCK) for name in names}
     for name, shape in _WEIGHTS.items():
-        known[name] = added("Variable", (), name, spec=TensorSpec(shape, "float32"), initializer=Constant(1.0))
-    for number in range(length):
-        for result, type, inputs, attributes in _BLOCK:
-            known[result] = added(type, [known[name] for name in inputs], f"{result}{number}", **attributes)
-    builder.fetch(known["image"])
+        spec, ones = TensorSpec(shape, "float32"), Constant(1.0)
+        known[name] = added("Variable", reader[name], name, spec=spec, initializer=ones)
+    for number, (type, names, attributes) in enumerate(length * tuple(_BLOCK)):
+        known[_LAST] = added(type, number, f"{type}{number}", [known[name] for name in names], **attributes)
+    builder.fetch(known[_LAST])
     return builder.build()

@@ -6,6 +6,9 @@ import pytest
 from simgpu.calibration import overheads as module
 from simgpu.calibration.overheads import overheads
 from simgpu.costs import Overheads
+from simgpu.machine import Machine
+from simgpu.placement import place
+from simgpu.program import TaskKind, lower
 
 US = 10**6
 GIVEN = {"Input", "Variable"}
@@ -16,7 +19,7 @@ def operations_of(graph):
 
 
 def test_the_operations_that_are_measured_by_themselves_are_those_of_the_chain():
-    chain = operations_of(module._network(3, ("GPU:0",)))
+    chain = operations_of(module._chain(3, ("GPU:0",)))
     cases = module._cases()
 
     def told(it, inputs):
@@ -24,6 +27,19 @@ def test_the_operations_that_are_measured_by_themselves_are_those_of_the_chain()
 
     assert Counter(told(it, it.input_specs) for it in chain) == Counter(3 * [told(it, it.inputs) for it in cases])
     assert len(cases) == 10
+
+
+def test_with_two_devices_in_turn_there_is_one_transfer_for_each_operation_and_none_of_weights():
+    chain = module._chain(2, ("GPU:0", "GPU:1"))
+    tasks = lower(place(chain, Machine("1 x 32MiB").split({"GPU:0": ["8MiB", "8MiB"]}))).tasks
+
+    moved = Counter(tasks.graph.operation(tasks.graph.producer(tasks.subject[it])).type for it in transfers(tasks))
+    assert sum(moved.values()) == 2 * 10 - 1
+    assert "Variable" not in moved
+
+
+def transfers(tasks):
+    return [number for number in range(len(tasks)) if tasks.kind_of(number) is TaskKind.TRANSFER]
 
 
 class Executed:
