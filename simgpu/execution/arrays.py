@@ -57,9 +57,9 @@ class ProgramArrays:
         if block is None:
             self.arrays[buffer] = None
             return
-        spec = self.program.buffers[buffer]
-        tensor = self.program.placement.graph.tensor_spec(spec.tensor)
-        self.arrays[buffer] = self.regions[spec.device].arrays(tensor)(block.offset)
+        buffers = self.program.buffers
+        tensor = self.program.placement.graph.tensor_spec(buffers.tensor[buffer])
+        self.arrays[buffer] = self.regions[buffers.device[buffer]].arrays(tensor)(block.offset)
 
     def fill_variable(self, buffer: int) -> None:
         """Give a variable its first value. Raises ExecutionError, which names the variable."""

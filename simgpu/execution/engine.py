@@ -173,14 +173,14 @@ class _Execution:
     def _finish(self, done: Done) -> list[int]:
         if done.error is not None:
             raise done.error
-        task = self.program.tasks[done.task]
+        tasks = self.program.tasks
         if done.moments is not None:
             self.recorder.launched(done.task, done.start_ps, done.end_ps)
             self.later.note(done.moments)
         self.recorder.started(done.task, done.start_ps)
         self.recorder.finished(done.task, done.end_ps)
         ready = self.progress.finish(done.task, self.workers.now_ps())
-        for buffer in (*task.reads, *task.writes):
+        for buffer in (*tasks.reads.row(done.task), *tasks.writes.row(done.task)):
             if self.progress.blocks[buffer] is None:
                 self.arrays.grant(buffer, None)
         for follower in ready:

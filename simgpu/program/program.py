@@ -103,9 +103,9 @@ class Tasks(MadeOnDemand[Task]):
             self.subject[place],
             self.device[place],
             self.source[place],
-            self.reads[place],
-            self.writes[place],
-            self.waits_for[place],
+            self.reads.row(place),
+            self.writes.row(place),
+            self.waits_for.row(place),
         )
 
 
