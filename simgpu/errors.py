@@ -120,6 +120,10 @@ class NoEffectWarning(UserWarning):
     """A setting that cannot matter, such as a change of a link that no transfer uses."""
 
 
+class ReserveWarning(UserWarning):
+    """More has come onto a card outside of all limits than the reserve that is kept free for it."""
+
+
 class MissingDependency(SimgpuError, ImportError):
     """An optional package that is not installed; the message names the extra to install."""
 

@@ -114,6 +114,7 @@ class Card:
 
     def __init__(self, total_bytes=2**30, *, is_lazy=False):
         self.total_bytes, self.used_bytes = total_bytes, 0
+        self.card = object()
         self.is_lazy = is_lazy  # events happen only when somebody waits for them
         self.done_every = 2**60  # among the lazy events asked for, each one of this number has just happened
         self._asked = count()

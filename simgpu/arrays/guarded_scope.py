@@ -45,6 +45,8 @@ class GuardedScope(AbstractContextManager["GuardedScope"]):
         number = last_entry(entered, self)
         _entered.set(entered[:number] + entered[number + 1 :])
         entered[number][1].__exit__(kind, error, traceback)
+        if error is None:
+            self._runtime.look()
 
     def _region(self) -> CupyRegion | None:
         """Return the memory of the device that the open scopes ask for; None for a CPU, or none that there is."""

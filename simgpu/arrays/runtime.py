@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from threading import RLock
 from time import perf_counter_ns
 from types import TracebackType
@@ -164,15 +165,24 @@ class Runtime:
         raised; further ones are its notes.
         """
         with self._starting:
+            first = () if self.is_closed else (partial(self.look, now=True),)
             self.is_closed = True
             self._forget_plans()
             for kind in list(self._kinds.values()):
                 kind.arrays.clear()
-            failures = self._started.end() if self._started is not None else []
+            failures = self._started.end(*first) if self._started is not None else []
         if failures:
             for later in failures[1:]:
                 failures[0].add_note(f"and then: {later!r}")
             raise failures[0]
+
+    def look(self, *, now: bool = False) -> None:
+        """Look at the card behind CuPy storage, at most ten times a second unless `now`; device scopes do when left.
+
+        Warns if more lies outside of all limits than the reserve: see ReserveWarning. Starts nothing.
+        """
+        if self._started is not None:
+            self._started.look(self.storage, now=now)
 
     def device(self, name: object) -> AbstractContextManager[object]:
         """Return a scope in which operations are asked to be on a device: `with runtime.device("/gpu:1"):`.

@@ -11,7 +11,8 @@ from simgpu.arrays.memory import DeviceMemory
 from simgpu.cards import Claim, ClaimRequest, SharedCards, card_key
 from simgpu.machine import LogicalDevice, Machine
 from simgpu.memory import Block, GrowingPool, MemoryPool
-from simgpu.storage import CupyRegion, Region, Storage
+from simgpu.naming import short_name
+from simgpu.storage import CupyRegion, Opening, Region, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,20 @@ class Started:
     memories: tuple[DeviceMemory, ...]
     claims: tuple[Claim, ...]
 
-    def end(self) -> list[BaseException]:
-        """Give everything back, also where some of it fails, and return what failed. A second call does nothing."""
+    def look(self, storage: Storage, *, now: bool = False) -> None:
+        """Look at the card if it is time for that, or `now`, and tell the ledger of cards what lies outside."""
+        use = storage.look(now=now)
+        if use is not None:
+            for claim in self.claims:
+                claim.report_outside(use.outside_bytes)
+
+    def end(self, *first: Callable[[], object]) -> list[BaseException]:
+        """Give everything back, also where some of it fails, and return what failed. A second call does nothing.
+
+        What is to be done `first` is, and may fail as well.
+        """
         releases = [claim.release for claim in self.claims]
-        return _failures_of([*releases, *(memory.region.close for memory in self.memories)])
+        return _failures_of([*first, *releases, *(memory.region.close for memory in self.memories)])
 
 
 class UsageReport:
@@ -68,14 +79,16 @@ def start(described: Machine, config: Config, storage: Storage, cards: SharedCar
     claims = _claim(machine, growing, cards)
     memories: list[DeviceMemory] = []
     try:
+        storage.check_start(_openings(machine, growing))
         for index, device in enumerate(machine.devices):
             memories.append(_open(index, device, growing[index], claims.get(index), storage))
-    except BaseException as error:
         started = Started(machine, tuple(memories), tuple(claims.values()))
-        for failure in started.end():
+        started.look(storage, now=True)
+    except BaseException as error:
+        for failure in Started(machine, tuple(memories), tuple(claims.values())).end():
             error.add_note(f"giving back what was started failed, too: {failure!r}")
         raise
-    return Started(machine, tuple(memories), tuple(claims.values()))
+    return started
 
 
 def release_all(claims: tuple[Claim, ...]) -> None:
@@ -117,6 +130,13 @@ def _claim(machine: Machine, growing: list[bool], cards: SharedCards | None) -> 
         for index in indices
     ]
     return dict(zip(indices, cards.claim_all(requests), strict=True))
+
+
+def _openings(machine: Machine, growing: list[bool]) -> list[Opening]:
+    return [
+        Opening(short_name(device.name), device.kind, device.memory_limit_bytes, grows)
+        for device, grows in zip(machine.devices, growing, strict=True)
+    ]
 
 
 def _open(index: int, device: LogicalDevice, grows: bool, claim: Claim | None, storage: Storage) -> DeviceMemory:

@@ -14,7 +14,7 @@ from simgpu.costs.measured_records import WAYS, CopySample, spread
 from simgpu.errors import SimgpuError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import rule
-from simgpu.storage import Region, Storage
+from simgpu.storage import Opening, Region, Storage
 from simgpu.units import PS_PER_MS, PS_PER_NS, PS_PER_S
 
 _PAIRS = 4
@@ -30,7 +30,9 @@ class Copies:
     def __init__(self, storage: Storage, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self._storage = storage
-        self._gpus = [storage.open(limit_bytes, "GPU") for _ in range(2)]
+        names = ("GPU:0", "GPU:1")
+        storage.check_start([Opening(name, "GPU", limit_bytes) for name in names])
+        self._gpus = [storage.open(limit_bytes, "GPU", device=name) for name in names]
         self._cpus = [storage.open(limit_bytes, "CPU") for _ in range(2)]
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from simgpu.calibration.bench import Bench
 from simgpu.calibration.case import Case
 from simgpu.costs.measured_records import ContentionSample
-from simgpu.storage import Storage
+from simgpu.storage import Opening, Storage
 from simgpu.units import PS_PER_MS, PS_PER_NS, MiB
 
 _AT_ONCE, _REPETITIONS = 8, 3
@@ -24,7 +24,9 @@ def contention(storage: Storage, cases: Sequence[Case], siblings: Sequence[int])
     benches: list[Bench] = []
     together = _launched if storage.is_asynchronous else _in_threads
     try:
-        for _ in range(max(siblings, default=1)):
+        most = max(siblings, default=1)
+        storage.check_start([Opening(f"GPU:{number}", "GPU", _REGION_BYTES) for number in range(most)])
+        for _ in range(most):
             benches.append(Bench(storage, _REGION_BYTES))
         for case in cases:
             alone_ps = together(storage, benches[:1], case)

@@ -20,6 +20,8 @@ class _Cards(Protocol):
 
     def resize(self, claim: Claim, extra_bytes: int) -> None: ...
 
+    def report_outside(self, claim: Claim, outside_bytes: int) -> None: ...
+
     def release_all(self, claims: tuple[Claim, ...]) -> None: ...
 
 
@@ -73,6 +75,11 @@ class Claim:
         """Say how much is in use now and was at most, for `simgpu smi`. Two stores: no lock, no file access."""
         if not self._is_released and self._current_pid() == self._pid:
             self.slot.write(used_bytes, peak_bytes)
+
+    def report_outside(self, outside_bytes: int) -> None:
+        """Say what was just seen on the card outside of all limits of this program, for `simgpu smi`."""
+        if self.is_held:
+            self._cards.report_outside(self, outside_bytes)
 
     def release(self) -> None:
         """Give the memory back. The second time, or in a child made by `fork`, nothing happens. Never raises.

@@ -89,10 +89,15 @@ class ProcessUse:
 
 @dataclass(frozen=True, slots=True)
 class CardUse:
-    """One card, and all programs that hold memory of it."""
+    """One card, and all programs that hold memory of it.
+
+    `outside_bytes` is what lies on it outside of all claims, as a program has seen it that computes on a real card:
+    CUDA's contexts, modules and libraries, scratch memory of other programs, and what else uses it.
+    """
 
     card: CardKey
     processes: tuple[ProcessUse, ...]
+    outside_bytes: int | None = None
 
     @property
     def claimed_bytes(self) -> int:

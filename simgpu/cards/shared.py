@@ -14,9 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic_ns
 
 from simgpu.cards.claim import Claim
 from simgpu.cards.ledger import Ledger
+from simgpu.cards.outside import OutsideFile, Seen
 from simgpu.cards.processes import Owner, Processes, SystemProcesses
 from simgpu.cards.records import CardKey, CardUse, ClaimRequest
 from simgpu.cards.refusal import out_of_memory
@@ -43,6 +45,7 @@ class SharedCards:
         scope = self._processes.scope()
         self.path = Path(directory) / f"cards{'-' if scope else ''}{scope}.sqlite"
         self._usage = UsageFile(self.path.with_suffix(".usage"))
+        self._outside = OutsideFile(self.path.with_suffix(".outside"))
         self._ledger = Ledger(self.path, self._usage.path, busy_s=busy_s)
 
     def claim(self, request: ClaimRequest) -> Claim:
@@ -73,7 +76,7 @@ class SharedCards:
         """Return who holds how much of which card, in order of the cards' slots; nothing if nobody ever claimed."""
         with TURNS.turn():
             rows = self._ledger.change_if_there(self._living) or []
-            return card_uses(rows, self._usage.read())
+            return card_uses(rows, self._usage.read(), self._outside.read())
 
     @property
     def pid(self) -> Callable[[], int]:
@@ -84,6 +87,10 @@ class SharedCards:
         """Make a claim larger, or smaller; see `Claim.grow`."""
         with TURNS.turn():
             claim.row, claim.slot = self._ledger.change(lambda connection: self._grown(connection, claim, extra_bytes))
+
+    def report_outside(self, claim: Claim, outside_bytes: int) -> None:
+        """Note what was just seen outside of all limits; see `Claim.report_outside`."""
+        self._outside.write(claim.row, Seen(monotonic_ns(), outside_bytes))
 
     def end(self) -> None:
         """Give back all that this process holds. For the end of the process; never raises."""

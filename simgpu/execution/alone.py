@@ -16,6 +16,7 @@ from simgpu.execution.feeds import checked_feeds
 from simgpu.placement import Placement
 from simgpu.program import Program, Progress, TaskKind, lower
 from simgpu.storage import Storage
+from simgpu.trace import CardUse
 from simgpu.units import PS_PER_NS
 
 
@@ -31,11 +32,11 @@ class AloneTime(NamedTuple):
 
 def execute_alone(
     placement: Placement, feeds: Mapping[str, Any] | None, storage: Storage, on_progress: Any = None
-) -> tuple[dict[str, Any], dict[str, AloneTime]]:
+) -> tuple[dict[str, Any], dict[str, AloneTime], CardUse | None]:
     """Run a placed graph, operation by operation in the order of the graph as far as they are ready.
 
-    Returns the fetched tensors by name, and the time of each operation by its name. Each is run twice, the first time
-    to warm up. Raises what `execute` raises.
+    Returns the fetched tensors by name, the time of each operation by its name, and what of a card was used. Each
+    operation is run twice, the first time to warm up. Raises what `execute` raises.
     """
     program = lower(placement)
     feeds = {} if storage.name == "shape" and not feeds else checked_feeds(placement.graph, feeds or {})
@@ -44,7 +45,8 @@ def execute_alone(
         run = _Alone(program, progress, arrays)
         run.run(on_progress)
     graph = placement.graph
-    return {name: arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}, run.times
+    outputs = {name: arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}
+    return outputs, run.times, arrays.card_use
 
 
 class _Alone:

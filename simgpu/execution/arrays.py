@@ -11,7 +11,8 @@ from simgpu.kernels import rule
 from simgpu.memory import Block
 from simgpu.naming import short_name
 from simgpu.program import Program, Task, TaskKind
-from simgpu.storage import Mark, Moments, Region, Storage
+from simgpu.storage import CupyRegion, CupyStorage, Mark, Moments, Opening, Region, Storage
+from simgpu.trace import CardUse
 
 
 class ProgramArrays:
@@ -27,13 +28,19 @@ class ProgramArrays:
         self.regions: list[Region] = []
         self.arrays: list[Any] = [None] * len(program.buffers)
         self.results: dict[int, Any] = {}
+        self.card_use: CardUse | None = None  # at the end, where there is a card
+        self.is_poisoning = isinstance(storage, CupyStorage) and storage.is_poisoning
+        self._to_poison: dict[int, tuple[CupyRegion, Block]] = {}
 
     def __enter__(self) -> ProgramArrays:
         try:
-            for device in self.program.placement.machine.devices:
-                self.regions.append(
-                    self.storage.open(device.memory_limit_bytes, device.kind, device=short_name(device.name))
-                )
+            openings = [
+                Opening(short_name(device.name), device.kind, device.memory_limit_bytes)
+                for device in self.program.placement.machine.devices
+            ]
+            self.storage.check_start(openings)
+            for it in openings:
+                self.regions.append(self.storage.open(it.limit_bytes, it.kind, device=it.device))
         except BaseException as error:
             self.__exit__(None, error, None)
             raise
@@ -44,22 +51,36 @@ class ProgramArrays:
         if error is not None and self.storage.is_asynchronous:
             _forget_arrays(error)
         failures = []
-        for region in self.regions:
+        for action in (*([self._look] if error is None else []), *(region.close for region in self.regions)):
             try:
-                region.close()
+                action()
             except Exception as failure:  # the others close all the same
                 failures.append(failure)
         if failures and error is None:
             raise failures[0]
 
+    def _look(self) -> None:
+        self.card_use = self.storage.look(now=True)
+
     def grant(self, buffer: int, block: Block | None) -> None:
         """Make the array of a buffer where the ledger put it; without a block, let it go."""
         if block is None:
             self.arrays[buffer] = None
+            if self._to_poison:
+                self._poison(buffer)
             return
         buffers = self.program.buffers
         tensor = self.program.placement.graph.tensor_spec(buffers.tensor[buffer])
-        self.arrays[buffer] = self.regions[buffers.device[buffer]].arrays(tensor)(block.offset)
+        region = self.regions[buffers.device[buffer]]
+        self.arrays[buffer] = region.arrays(tensor)(block.offset)
+        if self.is_poisoning and isinstance(region, CupyRegion):
+            self._to_poison[buffer] = region, block
+
+    def _poison(self, buffer: int) -> None:
+        """Poison what was let go, behind all that was launched on it."""
+        if buffer in self._to_poison:
+            region, block = self._to_poison.pop(buffer)
+            region.poison(block.offset, block.size_bytes, may_wait=True)
 
     def fill_variable(self, buffer: int) -> None:
         """Give a variable its first value. Raises ExecutionError, which names the variable."""

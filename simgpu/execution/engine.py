@@ -60,6 +60,7 @@ def execute(
         else:
             run.in_order_of(follow)
         run.close()
+    progress.trace.card_use = arrays.card_use
     graph = placement.graph
     results = {name: arrays.results[t] for name, t in zip(graph.fetch_names, graph.fetches, strict=True)}
     return results, progress.trace

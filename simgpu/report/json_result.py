@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from simgpu.errors import OutOfDeviceMemory
@@ -119,6 +120,7 @@ def _executed(trace: Trace) -> dict[str, Any]:
         "transfers": number,
         "transferred_bytes": size_bytes,
         "wall_clock": {"makespan_ps": trace.makespan_ps},
+        "card_use": None if trace.card_use is None else asdict(trace.card_use),
     }
 
 

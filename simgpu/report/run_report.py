@@ -12,7 +12,7 @@ from simgpu.report.summary import DeviceRow, device_rows, main_machine, main_tra
 from simgpu.report.tables import Part, decision_table, device_table, percent, placement_table
 from simgpu.scenario import Scenario
 from simgpu.session import RunResult
-from simgpu.trace import Agreement, Trace, time_breakdown
+from simgpu.trace import Agreement, CardUse, Trace, time_breakdown
 from simgpu.units import short_duration, short_size
 
 _MOST_DEVICES = 32
@@ -70,6 +70,8 @@ def _parts(result: RunResult) -> Iterator[Part]:
         yield f"Not executed: {result.not_executed}."
     if result.executed is not None:
         yield _executed_time(result, result.executed)
+        if result.executed.card_use is not None:
+            yield _card_use(result.executed.card_use)
     if result.agreement is not None:
         yield _agreement(result.agreement, rows)
 
@@ -103,6 +105,11 @@ def _executed_time(result: RunResult, trace: Trace) -> str:
     if result.scenario.execution.storage == "shape":
         wall += ", on shape storage: no values"
     return f"{wall}; outputs: {', '.join(outputs[:_MOST_OUTPUTS]) or 'none'}{more}."
+
+
+def _card_use(use: CardUse) -> str:
+    outside, total, grown = map(short_size, (use.outside_bytes, use.total_bytes, use.grown_bytes))
+    return f"Of the card's {total}, {outside} lie outside of all limits, {grown} of them since its first device opened."
 
 
 def _spec(value: object) -> str:

@@ -15,6 +15,8 @@ FORMAT = 1
 """Version of the JSON form: grows when a key changes its meaning or goes."""
 
 _CARD_COLUMNS = ("Card", "Model", "UUID", "Memory", "Claimed", "Claimed %", "Free")
+_OUTSIDE = "Outside"
+"""The column of what lies on real cards outside of all claims; it is there if any program has seen one."""
 _PROCESS_COLUMNS = ("Card", "PID", "Program", "Device", "Used", "Peak", "Claimed", "Limit")
 
 
@@ -24,7 +26,7 @@ def cards_report(cards: Sequence[CardUse], path: Path) -> list[Part]:
         return [f"No program holds memory of a card. (Ledger: {path})"]
     return [
         "Cards",
-        table(_CARD_COLUMNS, map(_card_row, cards), right=_CARD_COLUMNS[3:]),
+        _card_table(cards),
         "",
         "Programs",
         table(_PROCESS_COLUMNS, _process_rows(cards), right=("PID", *_PROCESS_COLUMNS[4:])),
@@ -34,6 +36,17 @@ def cards_report(cards: Sequence[CardUse], path: Path) -> list[Part]:
 def cards_json(cards: Sequence[CardUse], path: Path) -> dict[str, Any]:
     """Return the same as plain data, with exact sizes."""
     return {"format": FORMAT, "ledger": str(path), "cards": [_card(use) for use in cards]}
+
+
+def _card_table(cards: Sequence[CardUse]) -> Part:
+    if all(use.outside_bytes is None for use in cards):
+        return table(_CARD_COLUMNS, map(_card_row, cards), right=_CARD_COLUMNS[3:])
+    rows = [(*_card_row(use), _size_or_dash(use.outside_bytes)) for use in cards]
+    return table((*_CARD_COLUMNS, _OUTSIDE), rows, right=(*_CARD_COLUMNS[3:], _OUTSIDE))
+
+
+def _size_or_dash(size_bytes: int | None) -> str:
+    return "-" if size_bytes is None else short_size(size_bytes)
 
 
 def _card_row(use: CardUse) -> tuple[str, ...]:
@@ -66,6 +79,7 @@ def _card(use: CardUse) -> dict[str, Any]:
         "total_bytes": card.total_bytes,
         "claimed_bytes": use.claimed_bytes,
         "free_bytes": use.free_bytes,
+        "outside_bytes": use.outside_bytes,
         "processes": [
             {"pid": process.pid, "program": process.program, "devices": [_device(device) for device in process.devices]}
             for process in use.processes

@@ -11,6 +11,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from simgpu.errors import InvalidValue
@@ -91,6 +92,7 @@ def _lines(objects: Iterable[dict[str, Any]]) -> str:
 def _rest(trace: Trace, first_process: int) -> dict[str, Any]:
     """Return all of a trace but its spans. Its events have two processes, the first of which is `process`."""
     return {
+        **({} if trace.card_use is None else {"card_use": asdict(trace.card_use)}),
         "process": first_process,
         "engine": trace.engine,
         "clock": trace.clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from simgpu.errors import InvalidValue, check_type
@@ -12,7 +12,7 @@ from simgpu.machine.refusal import show
 from simgpu.readers.json_file import Entry, JsonFile, read_json
 from simgpu.readers.text_file import read_text
 from simgpu.report.trace_events import FORMAT
-from simgpu.trace import Action, Decision, DeviceSummary, EngineName, MemoryEvent, Span, SpanKind, Trace
+from simgpu.trace import Action, CardUse, Decision, DeviceSummary, EngineName, MemoryEvent, Span, SpanKind, Trace
 
 LARGEST_FILE_BYTES = 2**32
 
@@ -127,7 +127,16 @@ def _trace(rest: Entry, spans: list[Span]) -> Trace:
         spans=spans,
         memory=[[MemoryEvent(*row) for row in _checked(rest, events, _MEMORY)] for events in memory],
         actions=[Action(*row) for row in _rows(rest, "actions", _ACTION)],
+        card_use=_card_use(rest),
     )
+
+
+def _card_use(rest: Entry) -> CardUse | None:
+    value = rest.get("card_use", (dict,), is_needed=False)
+    if value is None:
+        return None
+    entry = Entry(rest.file, rest.offset, value)
+    return CardUse(*(entry.get(field.name, (int,)) for field in fields(CardUse)))
 
 
 def _rows(rest: Entry, key: str, kinds: Sequence[type]) -> Iterable[Sequence[Any]]:

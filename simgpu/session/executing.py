@@ -55,10 +55,10 @@ def execute(
         raise InvalidValue("follow is for clock='real'; on the clock 'virtual' operations run one by one")
     check_type(placement, Placement, "placement", "a Placement; give what `place` returns")
     store = storage_named(storage)
-    outputs, times = execute_alone(placement, feeds, store, on_progress)
+    outputs, times, card_use = execute_alone(placement, feeds, store, on_progress)
     costs = Timed({name: _cost(time) for name, time in times.items()})
     composed = simulate(placement, machine=machine, costs=costs, options=options)
-    return outputs, replace(composed, engine="execute", clock="virtual")
+    return outputs, replace(composed, engine="execute", clock="virtual", card_use=card_use)
 
 
 def _cost(time: AloneTime) -> Cost:

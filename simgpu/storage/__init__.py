@@ -1,13 +1,13 @@
 """Where bytes live: on a card, in host memory, or nowhere."""
 
-from simgpu.storage.card_limits import CardUse
 from simgpu.storage.card_storage import CupyStorage
 from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
 from simgpu.storage.cupy_region import CupyRegion
 from simgpu.storage.detecting import detect
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
-from simgpu.storage.storage import Mark, Moments, Region, Show, Storage
+from simgpu.storage.storage import Mark, Moments, Opening, Region, Show, Storage
+from simgpu.trace import CardUse
 
 __all__ = [
     "STORAGES",
@@ -18,6 +18,7 @@ __all__ = [
     "Moments",
     "NumpyRegion",
     "NumpyStorage",
+    "Opening",
     "Region",
     "ShapeArray",
     "ShapeRegion",

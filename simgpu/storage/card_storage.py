@@ -9,21 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 
-from simgpu.errors import InvalidValue
 from simgpu.graph import Constant, TensorSpec
 from simgpu.kernels import Attributes, OperationRule
 from simgpu.storage.card_copies import CardCopies
-from simgpu.storage.card_limits import RESERVE_BYTES, SCRATCH_BYTES, CardUse, Partition, check_partition, check_room
+from simgpu.storage.card_devices import CardDevices
+from simgpu.storage.card_limits import (
+    RESERVE_BYTES,
+    SCRATCH_BYTES,
+    Partition,
+    checked_partition,
+    checked_raw,
+    checked_size,
+)
+from simgpu.storage.card_memory import CardMemory
 from simgpu.storage.cupy_region import CupyRegion, Lease, Place, ReadOnly
 from simgpu.storage.driver import Driver, Event
 from simgpu.storage.guards import Guards, Raw
 from simgpu.storage.layout import viewed
-from simgpu.storage.numpy_storage import NumpyStorage
-from simgpu.storage.storage import Moments, Region, Show
+from simgpu.storage.storage import Moments, Show
 
 _DRAWN = frozenset({"RandomUniform", "RandomNormal", "RandomUniformInt"})
 
@@ -38,7 +44,7 @@ class Launching:
     call = run
 
 
-class CupyStorage:
+class CupyStorage(CardDevices):
     """Storage on a card, computed by CuPy.
 
     `scratch_bytes` is what kernels of one device have beside their operands; `reserve_bytes` is left free when devices
@@ -66,54 +72,17 @@ class CupyStorage:
         partition: Partition = "none",
         sm_counts: Sequence[int] = (),
     ) -> None:
-        for name, size in (("scratch_bytes", scratch_bytes), ("reserve_bytes", reserve_bytes)):
-            if type(size) is not int or size < 0:
-                raise InvalidValue(f"{name}={size!r} is not a size; give an int of 0 or more bytes")
-        if raw not in ("refuse", "allow"):
-            raise InvalidValue(f"raw={raw!r} is not one of refuse, allow")
-        check_partition(partition, sm_counts)
-        self.driver = driver
-        self.guards = Guards(driver, raw)
-        self.quiet = Launching()
-        self._host = NumpyStorage()
-        self._copies = CardCopies(driver)
-        self._scratch_bytes, self._reserve_bytes, self._poison = scratch_bytes, reserve_bytes, poison
-        self._regions: WeakSet[CupyRegion] = WeakSet()  # those of a runtime that is dropped close by themselves
-        self._stream_makers = driver.green_streams(sm_counts) if partition == "green" else []
-
-    def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
-        """Take the memory of one logical device. Raises OutOfDeviceMemory where the card has not enough left."""
-        if kind != "GPU":
-            return self._host.open(limit_bytes)
-        check_room(self.driver, device, 0 if grows else limit_bytes, self._scratch_bytes, self._reserve_bytes)
-        group = self._free_group(device)
-        region = CupyRegion(
-            self.driver,
-            self.guards,
-            device=device,
-            scratch_bytes=self._scratch_bytes,
-            make_stream=None if group is None else self._stream_makers[group],
+        super().__init__(
+            driver,
+            Guards(driver, checked_raw(raw)),
+            CardMemory(
+                driver, checked_size("scratch_bytes", scratch_bytes), checked_size("reserve_bytes", reserve_bytes)
+            ),
+            groups=driver.green_streams(sm_counts) if checked_partition(partition, sm_counts) == "green" else (),
+            poison=poison,
         )
-        region.group = group
-        region.is_poisoning = self._poison
-        if grows:
-            region.reserve_bytes = self._reserve_bytes
-        else:
-            try:
-                region.grow(limit_bytes)
-            except BaseException:
-                region.close()
-                raise
-        self._regions.add(region)
-        return region
-
-    def card_use(self) -> CardUse:
-        """Return what of the card is used, and how much of that is under no device's limit."""
-        free, total = self.driver.memory_info()
-        opened = [region for region in self._regions if region.is_open]
-        regions = sum(region.taken_bytes for region in opened)
-        scratch = sum(region.scratch_bytes for region in opened)
-        return CardUse(total, free, regions, scratch, total - free - regions - scratch)
+        self.quiet = Launching()
+        self._copies = CardCopies(driver)
 
     def function(self, name: str) -> Callable[..., Any] | None:
         """Return a function of CuPy, or for arrays of CPUs of NumPy, that takes its output as the last argument."""
@@ -252,19 +221,6 @@ class CupyStorage:
         place = self.driver.owner_of(array)
         assert isinstance(place, Place), "arrays of the library lie in regions"
         return place
-
-    def _free_group(self, device: str) -> int | None:
-        """Return the group of multiprocessors for the device that opens next; None: the whole card."""
-        if not self._stream_makers:
-            return None
-        taken = {region.group for region in self._regions if region.is_open}
-        for group in range(len(self._stream_makers)):
-            if group not in taken:
-                return group
-        raise InvalidValue(
-            f"{device} has no multiprocessors: the card is cut into {len(self._stream_makers)} groups, which others "
-            "have; give sm_counts a number for each device"
-        )
 
     def _on_host(self, value: Any) -> Any:
         return self.read(value) if self.driver.is_array(value) else value

@@ -7,7 +7,7 @@ one that was before: another driver's, or what the program chose.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -101,6 +101,7 @@ class CudaDriver:
 
     def __init__(self, device_id: int = 0) -> None:
         self.device_id = device_id
+        self.card: Hashable = ("CUDA", device_id)
         self._before: Any = None
         self._hold: Any = None
         self._ready = threading.local()

@@ -8,18 +8,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from threading import RLock
 from typing import Any
+from weakref import ref
 from zlib import crc32
 
 import numpy as np
 
-from simgpu.errors import ExecutionError, OutOfDeviceMemory
+from simgpu.errors import ExecutionError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import array_dtype
-from simgpu.storage.card_limits import check_growth, shortage_of
-from simgpu.storage.driver import Driver, Event, Pinned, Slab, Stream
+from simgpu.storage.card_keeping import Lane, LentSlab
+from simgpu.storage.card_memory import CardMemory
+from simgpu.storage.driver import Driver, Event, Pinned
 from simgpu.storage.fences import Fences, Span
 from simgpu.storage.guards import Guards
-from simgpu.units import short_size
 
 HOLD_US = 5_000
 """How long `hold` keeps a device busy: about 500 launches of CuPy."""
@@ -32,7 +33,7 @@ class Place:
 
     __slots__ = ("region", "slab")
 
-    def __init__(self, region: CupyRegion, slab: Slab) -> None:
+    def __init__(self, region: CupyRegion, slab: LentSlab) -> None:
         self.region = region
         self.slab = slab
 
@@ -48,7 +49,7 @@ class Lease(Place):
 
     __slots__ = ("holder",)
 
-    def __init__(self, region: CupyRegion, slab: Slab, holder: object) -> None:
+    def __init__(self, region: CupyRegion, slab: LentSlab, holder: object) -> None:
         super().__init__(region, slab)
         self.holder = holder
 
@@ -60,29 +61,18 @@ class CupyRegion:
     and leave fences.
     """
 
-    def __init__(
-        self,
-        driver: Driver,
-        guards: Guards,
-        *,
-        device: str,
-        scratch_bytes: int,
-        make_stream: Callable[[], Stream] | None = None,
-    ) -> None:
+    def __init__(self, driver: Driver, guards: Guards, memory: CardMemory, *, device: str, lane: Lane) -> None:
         self.driver = driver
         self.guards = guards
         self.device = device
-        self.scratch_bytes = scratch_bytes
-        self.reserve_bytes = 0  # what it leaves free on its card whenever it grows
+        self.lane = lane
+        self.scratch_bytes = memory.scratch_bytes
+        self.keeps_reserve = False  # whenever it grows; what opens as a whole has been checked before
         self.is_poisoning = False
-        self.group: int | None = None  # of multiprocessors; None: it has the whole card
         self.lock = RLock()
         self.fences = Fences(driver.is_done)
-        self.stream, self.inbound, self.outbound = (make() for make in 3 * [make_stream or driver.stream])
-        try:
-            self.scratch = driver.scratch(scratch_bytes, self.stream)
-        except MemoryError as error:
-            raise self._too_little(scratch_bytes) from error
+        self.stream, self.inbound, self.outbound, self.scratch = lane.stream, lane.inbound, lane.outbound, lane.scratch
+        self._memory = memory
         self._random_state: Any = None
         self._starts: list[int] = []
         self._memories: list[Any] = []
@@ -91,7 +81,7 @@ class CupyRegion:
         try:
             guards.open()
         except BaseException:
-            self.scratch.close()
+            memory.keeping.leave_lane(lane, is_sound=True)
             raise
         self.is_open = True
 
@@ -108,12 +98,7 @@ class CupyRegion:
 
     def grow(self, size_bytes: int) -> None:
         """Take more memory of the card. Raises OutOfDeviceMemory if it has not got that much beside the reserve."""
-        if size_bytes and self.reserve_bytes:
-            check_growth(self.driver, self.device, size_bytes, self.reserve_bytes)
-        try:
-            slab = self.driver.take(size_bytes)
-        except MemoryError as error:
-            raise self._too_little(size_bytes) from error
+        slab = self._memory.take(self.device, size_bytes, keeps_reserve=self.keeps_reserve)
         place = Place(self, slab)
         self._starts.append(self.taken_bytes)
         self._places.append(place)
@@ -137,12 +122,12 @@ class CupyRegion:
 
         return array_at
 
-    def poison(self, offset: int, size_bytes: int) -> None:
+    def poison(self, offset: int, size_bytes: int, *, may_wait: bool = False) -> None:
         """Fill memory that came back with NaN, behind all that was asked of it.
 
-        Nothing is done while another thread has the lock: finalizers give memory back, and must not wait.
+        Unless it may wait, nothing is done while another thread has the lock: finalizers give memory back.
         """
-        if not self.is_open or sys.is_finalizing() or not self.lock.acquire(blocking=False):
+        if not self.is_open or sys.is_finalizing() or not self.lock.acquire(blocking=may_wait):
             return
         try:
             self.arrays(TensorSpec((size_bytes,), "uint8"))(offset)
@@ -202,15 +187,26 @@ class CupyRegion:
         """Give everything back, but for the memory of arrays that live on. A second call does nothing."""
         if not self.is_open:
             return
-        self.is_open = False
+        self.is_open = is_sound = False
         try:
             self.finish()
+            is_sound = True
         finally:
             self.guards.close()
             self.fences.clear()
             self._staged = []
-            self.scratch.close()
-            self._starts, self._memories, self._places = [], [], []
+            self._leave_memory(is_sound=is_sound)
+
+    def _leave_memory(self, *, is_sound: bool) -> None:
+        """Give everything back; what is not sound, or lives on in arrays, goes to no other device."""
+        self._memory.keeping.leave_lane(self.lane, is_sound=is_sound)
+        slabs = [ref(place.slab) for place in self._places]
+        for place in self._places:
+            place.slab.is_spoilt = not is_sound
+        self._starts, self._memories, self._places = [], [], []
+        for it in slabs:
+            if (slab := it()) is not None:
+                slab.is_spoilt = True
 
     def __del__(self) -> None:
         if getattr(self, "is_open", False) and not sys.is_finalizing():  # at the end, all goes back by itself
@@ -224,15 +220,6 @@ class CupyRegion:
     def _poison(self, array: Any) -> None:
         self.order((), (array,))
         self.driver.fill_bytes(array.data.ptr, _POISON, array.nbytes, self.stream)
-
-    def _too_little(self, size_bytes: int) -> OutOfDeviceMemory:
-        shortage = shortage_of(self.driver, self.device, "a region of the device", size_bytes, size_bytes)
-        free, total = short_size(shortage.largest_hole_bytes), short_size(shortage.limit_bytes)
-        return OutOfDeviceMemory(
-            f"{self.device}: its card cannot give {short_size(size_bytes)}: {free} of {total} are free, "
-            "perhaps not in one piece; lower the limits of its devices, or end other programs on the card",
-            shortage,
-        )
 
 
 def span_of(array: Any) -> Span:

@@ -5,7 +5,7 @@ A stream is a queue of work that a GPU does in order; an event is a point in a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -45,6 +45,8 @@ class Driver(Protocol):
 
     module: Any
     """The array module: `cupy`."""
+    card: Hashable
+    """What drivers of one card have in common."""
 
     def memory_info(self) -> tuple[int, int]:
         """Return free and total bytes of the card, as the driver counts them."""

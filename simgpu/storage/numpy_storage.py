@@ -19,7 +19,7 @@ import numpy as np
 from simgpu.errors import ExecutionError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule, array_dtype
-from simgpu.storage.storage import Show
+from simgpu.storage.storage import Opening, Show
 from simgpu.units import PS_PER_NS, short_size
 
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.12; the value is Linux's
@@ -123,9 +123,15 @@ class NumpyStorage:
         """Make infinities and NaN results, as on a GPU, and not warnings. NumPy keeps this for each thread."""
         np.seterr(all="ignore")
 
+    def check_start(self, openings: Sequence[Opening]) -> None:
+        """Do nothing: host memory is given when it is touched."""
+
     def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> NumpyRegion:
         """Reserve the memory of one logical device."""
         return NumpyRegion(limit_bytes)
+
+    def look(self, *, now: bool = False) -> None:
+        """Return None: there is no card."""
 
     def between_ps(self, earlier: int, later: int) -> int:
         """Return the time between two marks."""

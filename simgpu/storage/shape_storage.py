@@ -15,7 +15,7 @@ import numpy as np
 from simgpu.errors import GraphError
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule, array_dtype
-from simgpu.storage.storage import Show
+from simgpu.storage.storage import Opening, Show
 from simgpu.units import PS_PER_NS
 
 _NOTHING = np.zeros(16, np.uint8)
@@ -97,9 +97,15 @@ class ShapeStorage:
     def enter_thread(self) -> None:
         """Do nothing."""
 
+    def check_start(self, openings: Sequence[Opening]) -> None:
+        """Do nothing: nothing is taken."""
+
     def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> ShapeRegion:
         """Make the memory of one logical device."""
         return ShapeRegion(limit_bytes)
+
+    def look(self, *, now: bool = False) -> None:
+        """Return None: there is no card."""
 
     def between_ps(self, earlier: int, later: int) -> int:
         """Return the time between two marks."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from simgpu.graph import TensorSpec
 from simgpu.kernels import Attributes, OperationRule
+from simgpu.trace import CardUse
 
 Show = Callable[[Any], Any]
 """Makes a view of a NumPy array, such as a slice. Raises ValueError where there can be none without a copy."""
@@ -21,6 +22,15 @@ class Moments(NamedTuple):
 
     start: Mark
     end: Mark
+
+
+class Opening(NamedTuple):
+    """A device that is to be opened: its name, for messages, and what `Storage.open` will be asked for it."""
+
+    device: str
+    kind: str
+    limit_bytes: int
+    grows: bool = False
 
 
 class Region(Protocol):
@@ -67,10 +77,22 @@ class Storage(Protocol):
     def enter_thread(self) -> None:
         """Prepare a thread of the library's own that will compute."""
 
+    def check_start(self, openings: Sequence[Opening]) -> None:
+        """Raise OutOfDeviceMemory, with all figures, if there is not enough for all of these devices together.
+
+        Nothing is taken: that is left to `open`, which checks again.
+        """
+
     def open(self, limit_bytes: int, kind: str = "GPU", *, device: str = "GPU", grows: bool = False) -> Region:
         """Make the memory of one logical device of a kind. `device` is its name, for messages.
 
         If it `grows`, its memory is taken by `Region.grow`. Raises OutOfDeviceMemory where the card has not enough.
+        """
+
+    def look(self, *, now: bool = False) -> CardUse | None:
+        """Look at the card behind the storage, if there is one and it is time for that, or `now`; return what is used.
+
+        Warns if more came outside of all limits than the reserve that is kept for it: see ReserveWarning.
         """
 
     def between_ps(self, earlier: Mark, later: Mark) -> int:

@@ -2,6 +2,7 @@
 
 from simgpu.trace.agreement import Agreement, compare
 from simgpu.trace.breakdown import TimeBreakdown, critical_chain, time_breakdown
+from simgpu.trace.card_use import CardUse
 from simgpu.trace.table import Table
 from simgpu.trace.trace import (
     NO_CAUSE,
@@ -22,6 +23,7 @@ __all__ = [
     "TRACE_WANTED",
     "Action",
     "Agreement",
+    "CardUse",
     "Decision",
     "DeviceSummary",
     "EngineName",

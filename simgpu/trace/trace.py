@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from simgpu.trace.card_use import CardUse
 from simgpu.trace.table import Table
 
 SpanKind = Literal["compute", "launch", "transfer"]
@@ -73,7 +74,10 @@ class DeviceSummary:
 
 @dataclass(slots=True)
 class Trace:
-    """The record of one run. `memory[d]` belongs to `devices[d]`."""
+    """The record of one run. `memory[d]` belongs to `devices[d]`.
+
+    `card_use` is what of a real card was used at the end, before the devices were closed; None where there was none.
+    """
 
     engine: EngineName
     clock: str
@@ -82,6 +86,7 @@ class Trace:
     spans: Sequence[Span] = field(default_factory=list)
     memory: Sequence[Sequence[MemoryEvent]] = field(default_factory=list)
     actions: Sequence[Action] = field(default_factory=list)
+    card_use: CardUse | None = None
 
     @property
     def makespan_ps(self) -> int:

@@ -239,7 +239,7 @@ ROWS = {
     'sg.make_feeds(GRAPH, seed="3")': "seed is '3'; it must be an int of 0 or more",
     "sg.compare(1, PREDICTED)": f"first=1 is not a Trace; {OF_A_TRACE}",
     "sg.compare(PREDICTED, ({}, PREDICTED))": (
-        f"second=({{}}, Trace(engine='simulate', clo...ion(task=2, is_finish=True)])) is not a Trace; {OF_A_TRACE}"
+        f"second=({{}}, Trace(engine='simulate', clo...finish=True)], card_use=None)) is not a Trace; {OF_A_TRACE}"
     ),
     "sg.time_breakdown(3)": f"trace=3 is not a Trace; {OF_A_TRACE}",
     "sg.bubble(3)": f"trace=3 is not a Trace; {OF_A_TRACE}",

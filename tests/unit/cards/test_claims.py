@@ -272,6 +272,64 @@ def test_figures_start_at_zero_where_another_claim_left_its_own(fleet):
     assert [device.peak_bytes for use in cards.snapshot() for device in use.processes[0].devices] == [0]
 
 
+def outside(cards):
+    return [None if use.outside_bytes is None else use.outside_bytes // GIB for use in cards.snapshot()]
+
+
+def test_what_lies_outside_of_claims_is_what_the_program_saw_that_looked_last_without_what_others_claim(fleet):
+    cards = [fleet.start(pid) for pid in (1, 2, 3)]
+    claims = [it.claim(request(0, GIB // 2)) for it in cards[:2]]
+    second = cards[0].claim(request(0, GIB // 4, device=1))
+    found = [outside(cards[2])]
+    for claim, size in ((claims[0], 3 * GIB), (claims[1], 2 * GIB + GIB // 2), (second, 5 * GIB + GIB // 2)):
+        claim.report_outside(size)
+        found.append(outside(cards[2]))
+    claims[1].release()
+    found.append(outside(cards[2]))
+
+    assert found == [[None], [2], [1], [5], [5]]
+
+
+def test_what_lies_outside_is_never_less_than_nothing_and_belongs_to_its_card(fleet):
+    first, second = fleet.start(1), fleet.start(2)
+    second.claim(request(0, 2 * GIB))
+    first.claim(request(0)).report_outside(GIB)
+    first.claim(request(1))
+
+    assert outside(first) == [0, None]
+
+
+def test_what_a_claim_has_said_of_its_card_is_gone_with_it(fleet):
+    cards = fleet.start(1)
+    claim = cards.claim(request())
+    claim.report_outside(GIB)
+    before = outside(cards)
+    claim.release()
+    claim.report_outside(2 * GIB)
+    cards.claim(request())
+
+    assert (before, outside(cards)) == ([1], [None])
+
+
+def test_a_file_that_cannot_be_written_says_nothing_and_breaks_nothing(fleet):
+    cards = fleet.start(1)
+    claim = cards.claim(request())
+    cards.path.with_suffix(".outside").symlink_to("elsewhere")
+    claim.report_outside(GIB)
+
+    assert outside(cards) == [None]
+
+
+def test_the_file_of_what_lies_outside_is_made_when_somebody_says_so_and_is_private(fleet):
+    cards = fleet.start(1)
+    path = cards.path.with_suffix(".outside")
+    claim = cards.claim(request())
+    was_there = path.exists()
+    claim.report_outside(GIB)
+
+    assert (was_there, path.stat().st_mode & 0o777) == (False, 0o600)
+
+
 def test_cards_are_one_if_uuid_and_memory_are_the_same():
     small, large = Machine("1 x 2GiB"), Machine("2 x 2GiB")
 

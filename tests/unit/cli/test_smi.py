@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -76,6 +77,27 @@ Programs
     )
 
 
+def test_what_lies_outside_of_all_claims_is_shown_where_a_program_has_seen_it(simgpu, monkeypatch):
+    train = ProcessUse(4242, "train.py", (DeviceUse(GPU.format(0), 2 * GIB, 3 * GIB, 3 * 2**20, 2**29),))
+    uses = CardUse(CARD, (train,), 700 * 2**20), CardUse(replace(CARD, name="host0/GPU:1"), (train,))
+    monkeypatch.setattr("simgpu.cards.SharedCards.snapshot", lambda cards: uses)
+    _, out, _ = simgpu("smi")
+    shown = [card["outside_bytes"] for card in json.loads(simgpu("smi", "--json")[1])["cards"]]
+
+    assert (
+        out.partition("\n\n")[0]
+        == """\
+Cards
++-------------+--------------+--------------+--------+---------+-----------+-------+---------+
+| Card        | Model        | UUID         | Memory | Claimed | Claimed % |  Free | Outside |
++-------------+--------------+--------------+--------+---------+-----------+-------+---------+
+| host0/GPU:0 | generic-4GiB | GPU-dc7066ab |  4 GiB |   2 GiB |    50.0 % | 2 GiB | 700 MiB |
+| host0/GPU:1 | generic-4GiB | GPU-dc7066ab |  4 GiB |   2 GiB |    50.0 % | 2 GiB |       - |
++-------------+--------------+--------------+--------+---------+-----------+-------+---------+"""
+    )
+    assert shown == [700 * 2**20, None]
+
+
 def test_the_same_can_be_had_as_json(simgpu, claims, directory):
     status, out, err = simgpu("smi", "--json")
 
@@ -92,6 +114,7 @@ def test_the_same_can_be_had_as_json(simgpu, claims, directory):
                 "total_bytes": 4 * GIB,
                 "claimed_bytes": 3 * GIB,
                 "free_bytes": GIB,
+                "outside_bytes": None,
                 "processes": [
                     {
                         "pid": os.getpid(),

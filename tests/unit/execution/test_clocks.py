@@ -60,11 +60,12 @@ def test_options_of_the_simulation_hold(each_takes_a_second):
 
 
 def test_times_alone_are_those_of_the_operations_and_of_nothing_else():
-    outputs, times = execute_alone(two_branches(2**20), {"x": np.ones(2**20, np.float32)}, NumpyStorage())
+    outputs, times, card_use = execute_alone(two_branches(2**20), {"x": np.ones(2**20, np.float32)}, NumpyStorage())
 
     assert list(times) == ["neg00", "neg01", "neg02", "neg10", "neg11", "neg12", "sum"]
     assert all(10**7 < time.compute_ps < 10**12 and time.launch_ps is None for time in times.values())
     np.testing.assert_array_equal(outputs["sum"], np.full(2**20, -2, np.float32))
+    assert card_use is None
 
 
 def test_caps_hold_on_the_virtual_clock_too():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from simgpu.machine import Machine
 from simgpu.placement import place
 from simgpu.simulation import simulate
 from simgpu.trace import compare
+from tests.messages import exactly
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 TWO = Machine("2 x 64KiB")
@@ -168,12 +170,86 @@ def test_a_run_on_a_card_can_be_followed_on_others():
         assert agreement, agreement.difference
 
 
-def test_a_card_without_room_refuses_the_run_before_it_starts():
-    placement = Chain().add("Neg").placed()
-    with pytest.raises(OutOfDeviceMemory, match=r"\AGPU:1 cannot start: its limit of 64 KiB") as caught:
-        execute(placement, {"x": VALUES}, storage=host.host_storage(2**17, scratch_bytes=1024))
+def test_a_card_without_room_for_all_devices_refuses_the_run_before_any_of_them_opens():
+    placement, storage, taken = Chain().add("Neg").placed(), host.host_storage(2**17, scratch_bytes=1024), []
+    storage.driver.take = storage.driver.scratch = lambda *what: taken.append(what)
+    says = (
+        "2 devices cannot start together: GPU:0 64 KiB, GPU:1 64 KiB ask for 128 KiB; with 1 KiB of scratch memory for "
+        "each and a reserve of 0 B for CUDA that is 130 KiB, and 128 KiB of the card's 128 KiB are free; lower the "
+        "limits, or scratch_bytes and reserve_bytes of CupyStorage"
+    )
+    with pytest.raises(OutOfDeviceMemory, match=exactly(says)) as caught:
+        execute(placement, {"x": VALUES}, storage=storage)
 
-    assert caught.value.shortage.needed_bytes == 2**16 + 1024
+    assert taken == []
+    assert caught.value.shortage.needed_bytes == 2 * (2**16 + 1024)
+
+
+def fills_of(storage, ptr):
+    """Return all poisonings that begin at an address, in order."""
+    return [work for work in storage.driver.log if work.what == "fill" and work.writes[0][0] == ptr]
+
+
+def test_poison_fills_what_a_run_gives_back_and_leaves_its_results():
+    placement, storage, made = Chain().add("Neg").add("Abs").placed(), host.host_storage(poison=True), []
+    run = storage.driver.run
+
+    def noted(function, inputs, outputs, attributes):
+        made.extend(outputs)
+        return run(function, inputs, outputs, attributes)
+
+    storage.driver.run = noted
+    outputs, _ = execute(placement, {"x": VALUES}, storage=storage)
+
+    assert [bool(np.isnan(host.on_host(array)).all()) for array in made] == [True, True]
+    np.testing.assert_array_equal(*outputs.values(), VALUES)
+    made.clear()
+
+
+def test_a_run_poisons_what_it_gives_back_behind_the_copy_that_reads_it():
+    placement = Chain().add("Neg").add("Abs", on="/gpu:1").add("Neg", on="/gpu:1").placed()
+    storage = host.host_storage(is_lazy=True, poison=True)
+    between, copies = storage._copies.between, []
+
+    def noted(giver, taker, source, target):
+        moments = between(giver, taker, source, target)
+        copies.append(next(work for work in reversed(storage.driver.log) if work.what == "copy"))
+        return moments
+
+    storage._copies.between = noted
+    outputs, _ = execute(placement, {"x": VALUES}, storage=storage)
+
+    (copy,) = copies
+    last = fills_of(storage, copy.reads[0][0])[-1]
+    assert storage.driver.log.index(copy) < storage.driver.log.index(last)
+    assert storage.driver.happens_before(copy, last)
+    np.testing.assert_array_equal(*outputs.values(), -VALUES)
+
+
+def test_what_a_run_gives_back_is_poisoned_also_while_a_thread_copies_there():
+    placement, storage = Chain().add("Neg").add("Abs").placed(), host.host_storage(poison=True)
+    compute, opened, is_held = storage.compute, [], threading.Event()
+
+    def holding(*what):
+        """Let another thread have the lock of the device for some time when the first operation has been launched."""
+        compute(*what)
+        if not opened:
+            opened.append(threading.Thread(target=_hold, args=(storage.region_of(what[2][0]).lock, is_held)))
+            opened[0].start()
+            is_held.wait(20)
+
+    storage.compute = holding
+    execute(placement, {"x": VALUES}, storage=storage)
+    opened[0].join()
+
+    fills = [work for work in storage.driver.log if work.what == "fill"]
+    assert len(fills) == 6  # each of three arrays, when it is granted and when it is given back
+
+
+def _hold(lock, is_held):
+    with lock:
+        is_held.set()
+        time.sleep(0.2)
 
 
 def test_a_storage_serves_one_run_after_the_other():

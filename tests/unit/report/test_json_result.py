@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 from simgpu.report import placement_json, result_json
+from simgpu.trace import CardUse
 from tests.unit.report.runs import elsewhere_run, small_run, starved_run
 
 GPU = "/job:localhost/replica:0/task:0/device:GPU:"
@@ -84,7 +85,12 @@ def test_the_keys_and_types_of_a_run_are_these():
         "devices": [device],
         "predicted": dict.fromkeys(predicted, "int"),
         "metrics": metrics,
-        "executed": {"transfers": "int", "transferred_bytes": "int", "wall_clock": {"makespan_ps": "int"}},
+        "executed": {
+            "transfers": "int",
+            "transferred_bytes": "int",
+            "wall_clock": {"makespan_ps": "int"},
+            "card_use": "NoneType",
+        },
         "agreement": {
             "agree": "bool",
             "operations_compared": "int",
@@ -103,6 +109,21 @@ def test_all_but_wall_clock_times_is_the_same_in_every_run():
         del data["executed"]["wall_clock"]
 
     assert json.dumps(one, allow_nan=False) == json.dumps(other, allow_nan=False)
+
+
+def test_what_of_a_card_was_used_is_in_the_data():
+    result, use = small_run(), CardUse(80, 70, 3, 2, 5, 0, 4)
+    data = result_json(replace(result, executed=replace(result.executed, card_use=use)))
+
+    assert data["executed"]["card_use"] == {
+        "total_bytes": 80,
+        "free_bytes": 70,
+        "regions_bytes": 3,
+        "scratch_bytes": 2,
+        "outside_bytes": 5,
+        "held_bytes": 0,
+        "before_bytes": 4,
+    }
 
 
 def test_an_execution_alone_says_nothing_of_modelled_time():

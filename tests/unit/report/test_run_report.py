@@ -9,7 +9,8 @@ from simgpu.machine.catalog import boxes, parts
 from simgpu.machine.topology_kinds import KINDS
 from simgpu.report import catalog_tables, describe_box, describe_part, placement_report, run_report
 from simgpu.report.summary import transfers
-from simgpu.trace import Agreement, DeviceSummary, Span, Trace
+from simgpu.trace import Agreement, CardUse, DeviceSummary, Span, Trace
+from simgpu.units import GiB
 from tests.unit.report.runs import elsewhere_run, small_run, starved_run
 
 
@@ -59,6 +60,14 @@ def test_both_engines_are_reported_with_their_agreement():
         "Both engines agree: same placement of 4 operations, and the same ledger hash on each of 3 devices "
         "(10 memory events compared)."
     )
+
+
+def test_what_of_a_card_lies_outside_of_all_limits_is_reported_behind_the_execution():
+    result = small_run()
+    use = CardUse(80 * GiB, 70 * GiB, 5 * GiB, GiB, 4 * GiB, 0, 3 * GiB)
+    *_, line, _ = run_report(replace(result, executed=replace(result.executed, card_use=use)))
+
+    assert line == "Of the card's 80 GiB, 4 GiB lie outside of all limits, 1 GiB of them since its first device opened."
 
 
 def test_engines_that_differ_are_reported_with_the_first_difference():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from simgpu.errors import InvalidValue
 from simgpu.report import read_trace, read_traces, write_chrome_trace
-from simgpu.trace import Trace
+from simgpu.trace import CardUse, Trace
 from tests.unit.report.runs import predicted, small_run, starved_run
 
 
@@ -46,6 +47,15 @@ def test_a_trace_that_ends_where_memory_ran_out_is_read_back(path):
     write_chrome_trace(path, trace)
 
     assert read_trace(path) == trace
+
+
+def test_what_of_a_card_was_used_is_read_back_and_refused_where_it_is_no_size(path, both):
+    trace = replace(both.executed, card_use=CardUse(80, 70, 3, 2, 5, 0, 4))
+    write_chrome_trace(path, both.predicted, trace)
+    broken = path.read_text().replace('"outside_bytes":5', '"outside_bytes":"5"')
+
+    assert read_traces(path) == (both.predicted, trace)
+    assert refusal(path, broken).endswith("'outside_bytes' must be a whole number, not '5'")
 
 
 def test_a_trace_of_nothing_is_read_back(path):

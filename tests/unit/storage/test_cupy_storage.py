@@ -279,10 +279,10 @@ def test_the_use_of_a_card_adds_up():
     regions = [storage.open(8 * MiB), storage.open(2 * MiB), storage.open(32 * MiB, grows=True)]
     regions[2].grow(MiB)
 
-    assert storage.card_use() == CardUse(64 * MiB, 36 * MiB, 11 * MiB, 12 * MiB, 5 * MiB)
+    assert storage.card_use() == CardUse(64 * MiB, 36 * MiB, 11 * MiB, 12 * MiB, 5 * MiB, 0, 5 * MiB)
     for region in regions:
         region.close()
-    assert storage.card_use() == CardUse(64 * MiB, 59 * MiB, 0, 0, 5 * MiB)
+    assert storage.card_use() == CardUse(64 * MiB, 59 * MiB, 0, 0, 5 * MiB, 0, 5 * MiB)
 
 
 def test_a_cpu_lives_in_host_memory_and_takes_nothing_of_the_card(storage):
