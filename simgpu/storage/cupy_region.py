@@ -201,12 +201,10 @@ class CupyRegion:
         """Give everything back; what is not sound, or lives on in arrays, goes to no other device."""
         self._memory.keeping.leave_lane(self.lane, is_sound=is_sound)
         slabs = [ref(place.slab) for place in self._places]
-        for place in self._places:
-            place.slab.is_spoilt = not is_sound
+        if not is_sound:
+            _spoil(slabs)
         self._starts, self._memories, self._places = [], [], []
-        for it in slabs:
-            if (slab := it()) is not None:
-                slab.is_spoilt = True
+        _spoil(slabs)
 
     def __del__(self) -> None:
         if getattr(self, "is_open", False) and not sys.is_finalizing():  # at the end, all goes back by itself
@@ -220,6 +218,14 @@ class CupyRegion:
     def _poison(self, array: Any) -> None:
         self.order((), (array,))
         self.driver.fill_bytes(array.data.ptr, _POISON, array.nbytes, self.stream)
+
+
+def _spoil(slabs: Sequence[ref[LentSlab]]) -> None:
+    """Mark those that live."""
+    for reference in slabs:
+        slab = reference()
+        if slab is not None:
+            slab.is_spoilt = True
 
 
 def span_of(array: Any) -> Span:

@@ -244,6 +244,6 @@ def test_an_error_says_who_what_was_asked_what_was_there_and_what_to_do(kind, pl
 def test_every_public_error_has_a_message_here():
     kinds = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BaseException)}
 
-    tested_where_they_are_given = {sg.NoEffectWarning, sg.ExtrapolationWarning}
+    tested_where_they_are_given = {sg.NoEffectWarning, sg.ExtrapolationWarning, sg.ReserveWarning}
 
     assert kinds - MESSAGES.keys() == {sg.SimgpuError, *tested_where_they_are_given}
