@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from simgpu.storage.driver import Driver
 
 
-class Tally:
+class Balance:
     """A sum of sizes. Each of them ends by the number that it was given."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class CardAccount:
 
     def __init__(self) -> None:
         self.lock = RLock()
-        self.slabs = Tally()
-        self.scratch = Tally()
+        self.slabs = Balance()
+        self.scratch = Balance()
 
     def measure(self, driver: Driver) -> Measured:
         """Look at the card. What is taken or given back at this moment counts as ours, not as used by others."""

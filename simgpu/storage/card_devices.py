@@ -50,7 +50,8 @@ class CardDevices:
         if kind != "GPU":
             return self._host.open(limit_bytes)
         with self._memory.account.lock:
-            self._watch.begin(self._memory.account.measure(self.driver))
+            if self._watch.before_bytes is None:
+                self._watch.begin(self._memory.account.measure(self.driver).outside_bytes)
             self.check_start([Opening(device, kind, limit_bytes, grows)])
             group = self._free_group(device)
             make_stream = self.driver.stream if group is None else self._groups[group]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
-from simgpu.storage.card_account import Tally
+from simgpu.storage.card_account import Balance
 from simgpu.storage.driver import ScratchPool, Slab, Stream
 
 T = TypeVar("T")
@@ -22,15 +22,15 @@ T = TypeVar("T")
 class OwnSlab:
     """A slab on the account of its card, until the card has it back: when nothing refers to this object any more."""
 
-    __slots__ = ("_number", "_slab", "_tally", "ptr", "size_bytes")
+    __slots__ = ("_balance", "_number", "_slab", "ptr", "size_bytes")
 
-    def __init__(self, slab: Slab, tally: Tally, number: int) -> None:
-        self._slab, self._tally, self._number = slab, tally, number
+    def __init__(self, slab: Slab, balance: Balance, number: int) -> None:
+        self._slab, self._balance, self._number = slab, balance, number
         self.ptr, self.size_bytes = slab.ptr, slab.size_bytes
 
     def __del__(self) -> None:
         del self._slab
-        self._tally.end(self._number)
+        self._balance.end(self._number)
 
 
 class LentSlab:
@@ -59,13 +59,13 @@ class Lane:
     inbound: Stream
     outbound: Stream
     scratch: ScratchPool
-    tally: Tally
+    balance: Balance
     number: int
 
     def close(self) -> None:
         """Give the scratch memory back."""
         self.scratch.close()
-        self.tally.end(self.number)
+        self.balance.end(self.number)
 
 
 class Keeping:

@@ -12,7 +12,6 @@ from threading import Lock
 from time import monotonic
 
 from simgpu.errors import ReserveWarning
-from simgpu.storage.card_account import Measured
 from simgpu.storage.driver import Driver
 from simgpu.trace import CardUse
 from simgpu.units import MiB, short_size
@@ -39,10 +38,9 @@ class CardWatch:
         self._next_look_s = 0.0
         self._lock = Lock()
 
-    def begin(self, measured: Measured) -> None:
+    def begin(self, outside_bytes: int) -> None:
         """Note what lies outside before the first device opens: other programs, and CUDA's context."""
-        if self.before_bytes is None:
-            self.before_bytes = self.highest_bytes = measured.outside_bytes
+        self.before_bytes = self.highest_bytes = outside_bytes
 
     def is_due(self) -> bool:
         """Tell whether it is time to look again; then it is not for a while."""

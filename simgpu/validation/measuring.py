@@ -25,8 +25,9 @@ def measure(prediction: Prediction, storage: Storage, *, runs: int, seed: int, e
     if prediction.placement is None or trace is None:
         return _failed(prediction, prediction.failure)
     try:
-        feeds, storage = make_feeds(prediction.placement.graph, seed), kept_warm(storage)
-        traces = [execute(prediction.placement, feeds, storage=storage)[1] for _ in range(1 + runs)][1:]
+        feeds = make_feeds(prediction.placement.graph, seed)
+        with kept_warm(storage) as warm:
+            traces = [execute(prediction.placement, feeds, storage=warm)[1] for _ in range(1 + runs)][1:]
     except Exception as error:  # the others are to be measured all the same
         return _failed(prediction, f"not run: {words_of(error)}")
     return Outcome(

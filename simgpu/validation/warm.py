@@ -1,12 +1,15 @@
-"""Memory that stays warm from one run to the next, as that of a card is.
+"""Memory that stays from one run to the next.
 
-The first touch of a page of host memory takes much longer than all others, and `execute` asks for new memory in each
-run. What is predicted is a run that does not pay for that.
+The first touch of a page of host memory takes much longer than all others, and so does memory of a card that is taken
+anew: `execute` asks for new memory in each run. What is predicted is a run that does not pay for that.
 """
 
 from __future__ import annotations
 
-from simgpu.storage import NumpyRegion, NumpyStorage, Storage
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simgpu.storage import CupyStorage, NumpyRegion, NumpyStorage, Storage
 
 
 class WarmStorage(NumpyStorage):
@@ -24,6 +27,11 @@ class WarmStorage(NumpyStorage):
         return self._regions[key]
 
 
-def kept_warm(storage: Storage) -> Storage:
-    """Return storage for several runs of one workload: where memory would be new in each, storage that keeps it."""
-    return WarmStorage() if type(storage) is NumpyStorage else storage
+@contextmanager
+def kept_warm(storage: Storage) -> Iterator[Storage]:
+    """Yield storage for several runs of one workload: where memory would be new in each, storage that keeps it."""
+    if isinstance(storage, CupyStorage):
+        with storage.kept_open():
+            yield storage
+    else:
+        yield WarmStorage() if type(storage) is NumpyStorage else storage

@@ -179,7 +179,7 @@ def test_a_device_that_grows_takes_of_the_card_only_what_it_needs(card):
 def test_a_device_for_which_the_card_has_not_enough_left_does_not_start(card):
     storage = card()
     free, total = storage.driver.memory_info()
-    with pytest.raises(OutOfDeviceMemory, match="cannot start: its limit of") as caught:
+    with pytest.raises(OutOfDeviceMemory, match=r"\A2 devices cannot start together: GPU:0 1 GiB, GPU:1") as caught:
         Runtime(Machine("1 x 1TiB").split({"GPU:0": ["1GiB", f"{total}B"]}), storage=storage).start()
     gc.collect()
 

@@ -16,7 +16,7 @@ from simgpu.errors import OutOfDeviceMemory
 from simgpu.graph import TensorSpec
 from simgpu.machine import Machine
 from simgpu.storage import NumpyStorage, Opening, ShapeStorage
-from simgpu.storage.card_account import Tally, account_of
+from simgpu.storage.card_account import Balance, account_of
 from tests.messages import exactly
 from tests.threads import errors_of
 
@@ -208,9 +208,9 @@ def test_the_account_of_a_card_is_gone_with_its_last_storage():
 
 
 def test_a_tally_counts_what_has_not_ended():
-    tally = Tally()
-    numbers = [tally.add(size) for size in (1, 10, 100)]
-    tally.end(numbers[1])
-    tally.end(numbers[1])
+    balance = Balance()
+    numbers = [balance.add(size) for size in (1, 10, 100)]
+    balance.end(numbers[1])
+    balance.end(numbers[1])
 
-    assert tally.total_bytes() == 101
+    assert balance.total_bytes() == 101

@@ -147,6 +147,13 @@ def test_of_two_cards_each_is_asked_for_what_its_own_driver_does(cards, order):
         assert {card for _, card in cards.asked} == {number}
 
 
+def test_drivers_tell_whether_their_cards_are_one(cards):
+    first, again, other = (cuda_driver.CudaDriver(number).card for number in (0, 0, 1))
+
+    assert first == again
+    assert first != other
+
+
 @pytest.mark.parametrize("current", [0, 1])
 def test_what_a_driver_does_leaves_the_card_current_that_was(cards, current):
     drivers = [cuda_driver.CudaDriver(number) for number in (0, 1)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from simgpu.graph import TensorSpec
 from simgpu.storage import NumpyStorage, ShapeStorage
@@ -28,6 +29,18 @@ def test_devices_never_share_memory():
 
 def test_only_plain_numpy_storage_is_replaced():
     own, shape = WarmStorage(), ShapeStorage()
+    with kept_warm(NumpyStorage()) as first, kept_warm(own) as second, kept_warm(shape) as third:
+        assert type(first) is WarmStorage
+        assert (second, third) == (own, shape)
 
-    assert type(kept_warm(NumpyStorage())) is WarmStorage
-    assert (kept_warm(own), kept_warm(shape)) == (own, shape)
+
+def test_devices_of_a_card_keep_their_memory_for_the_runs_of_one_workload():
+    host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
+    storage, taken = host.host_storage(), []
+    take = storage.driver.take
+    storage.driver.take = lambda size: taken.append(size) or take(size)
+    with kept_warm(storage) as kept:
+        for _ in range(3):
+            kept.open(4096).close()
+
+    assert (kept, taken, storage.driver.used_bytes) == (storage, [4096], 0)
