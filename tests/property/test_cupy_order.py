@@ -17,6 +17,7 @@ from hypothesis import Phase, given, settings
 from simgpu.arrays import Runtime
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import Machine
+from simgpu.storage import CupyRegion
 from simgpu.storage.fences import Fences
 from tests.property.card_programs import MAKES, USES, CardProgram, card_steps
 from tests.threads import errors_of
@@ -28,14 +29,20 @@ def run(program_steps, devices, limit="4KiB", done_every=2**60, **options):
     """Run a program on lazy copies and return the card's log, and the bytes that its devices hold."""
     storage = host.host_storage(is_lazy=True, scratch_bytes=2**16, **options)
     storage.driver.done_every = done_every
+    return storage.driver.log, run_on(storage, program_steps, devices, limit)
+
+
+def run_on(storage, program_steps, devices, limit="4KiB", *, reads_values=True):
+    """Run a program, let go of all arrays, and return the bytes that its devices held."""
     machine = Machine("1 x 1MiB").split({"GPU:0": [limit] * devices})
     with Runtime(machine, storage=storage) as runtime:
         program = CardProgram(runtime, devices)
         for step in program_steps:
             program.step(*step)
-        program.check()
-        spans = slabs_of(runtime)
-    return storage.driver.log, spans
+        if reads_values:
+            program.check()
+        del program
+        return slabs_of(runtime)
 
 
 def slabs_of(runtime):
@@ -101,6 +108,39 @@ def test_bytes_are_never_copied_onto_themselves(program_steps, devices):
     log, _ = run(program_steps, devices, "64KiB")
 
     assert [work for work in log if work.what == "copy" and _meet(work.reads, work.writes)] == []
+
+
+def runs_on_kept_memory(programs, devices, *, poison=False):
+    """Run programs one after the other, on memory that is kept; return log, and bytes of each."""
+    storage = host.host_storage(is_lazy=True, scratch_bytes=2**16, poison=poison)
+    with storage.kept_open():
+        spans = [run_on(storage, steps, devices, reads_values=False) for steps in programs]
+    return storage.driver.log, spans
+
+
+@given(
+    st.lists(st.lists(card_steps, min_size=5, max_size=15), min_size=2, max_size=3), st.integers(2, 3), st.booleans()
+)
+@settings(max_examples=settings.default.max_examples // 4)
+def test_programs_in_memory_that_others_have_left_are_in_order_too(programs, devices, poison):
+    log, spans = runs_on_kept_memory(programs, devices, poison=poison)
+
+    assert [sorted(it) for it in spans] == [sorted(spans[0])] * len(programs)
+    assert races(log, spans[0]) == []
+
+
+def test_if_a_device_that_closes_waits_for_nothing_the_check_finds_a_race(monkeypatch):
+    monkeypatch.setattr(CupyRegion, "finish", lambda region: None)
+    choose, found = random.Random(1), []
+    for _ in range(20):
+        programs = [
+            [(choose.choice(MAKES + USES), choose.randrange(31), choose.randrange(31)) for _ in range(15)]
+            for _ in range(4)
+        ]
+        log, spans = runs_on_kept_memory(programs, 2)
+        found += races(log, spans[0])
+
+    assert found != []
 
 
 def found_a_race(**options):
