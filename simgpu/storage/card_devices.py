@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from weakref import WeakSet
+from itertools import count
+from weakref import WeakValueDictionary
 
 from simgpu.errors import InvalidValue
 from simgpu.storage.card_memory import CardMemory
@@ -39,7 +40,8 @@ class CardDevices:
         self._watch = CardWatch(driver, memory.reserve_bytes)
         self.is_poisoning = poison
         self._groups = groups
-        self._regions: WeakSet[CupyRegion] = WeakSet()  # those of a runtime that is dropped close by themselves
+        self._numbers = count()
+        self._regions: WeakValueDictionary[int, CupyRegion] = WeakValueDictionary()  # those that are dropped close
 
     def check_start(self, openings: Sequence[Opening]) -> None:
         """Raise OutOfDeviceMemory, with all figures, if the card has not enough left for all GPUs together."""
@@ -60,7 +62,7 @@ class CardDevices:
             region.is_poisoning, region.keeps_reserve = self.is_poisoning, grows
             if not grows:
                 _grow_or_close(region, limit_bytes)
-            self._regions.add(region)
+            self._regions[next(self._numbers)] = region
             return region
 
     def kept_open(self) -> AbstractContextManager[None]:
@@ -73,11 +75,10 @@ class CardDevices:
 
     def card_use(self) -> CardUse:
         """Return what of the card is used, and how much of that is under no device's limit."""
-        with self._memory.account.lock:
-            opened = [region for region in self._regions if region.is_open]
-            regions = sum(region.taken_bytes for region in opened)
-            scratch = sum(region.scratch_bytes for region in opened)
-            measured = self._memory.account.measure(self.driver)
+        opened = self._opened()
+        regions = sum(region.taken_bytes for region in opened)
+        scratch = sum(region.scratch_bytes for region in opened)
+        measured = self._memory.account.measure(self.driver)
         held = max(0, measured.slabs_bytes + measured.scratch_bytes - regions - scratch)
         outside, before = measured.outside_bytes, self._watch.before_bytes
         before = outside if before is None else min(before, outside)
@@ -99,11 +100,16 @@ class CardDevices:
         self._watch.seen(use)
         return use
 
+    def _opened(self) -> list[CupyRegion]:
+        """Return the devices that are open. It takes no lock: those who look need not wait for those who open."""
+        regions = (reference() for reference in self._regions.valuerefs())
+        return [region for region in regions if region is not None and region.is_open]
+
     def _free_group(self, device: str) -> int | None:
         """Return the group of multiprocessors for the device that opens next; None: the whole card."""
         if not self._groups:
             return None
-        taken = {region.lane.group for region in self._regions if region.is_open}
+        taken = {region.lane.group for region in self._opened()}
         for group in range(len(self._groups)):
             if group not in taken:
                 return group

@@ -48,9 +48,10 @@ class CupyStorage(CardDevices):
     """Storage on a card, computed by CuPy.
 
     `scratch_bytes` is what kernels of one device have beside their operands; `reserve_bytes` is left free when devices
-    open and when they grow. `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or
-    `allow`. `poison` fills memory with NaN when it is granted, and when arrays of runtimes give it back, to find what
-    reads memory that it has not written, or has no more.
+    open and when they grow, for what comes outside of their limits later: where that is more, a ReserveWarning says so.
+    `raw` says what becomes of CuPy's own allocations outside of any device: `refuse` or `allow`. `poison` fills memory
+    with NaN when it is granted, and when arrays and runs give it back, to find what reads memory that it has not
+    written, or has no more.
 
     With `partition="green"`, the card is cut into one group of multiprocessors for each number in `sm_counts`, and a
     device that opens computes on the first group that no open device has (green contexts, through cuda-core). They
