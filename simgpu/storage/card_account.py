@@ -11,7 +11,7 @@ from threading import RLock
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from simgpu.storage.driver import Driver
+from simgpu.storage.driver import Driver, ScratchPool
 
 
 class Balance:
@@ -60,9 +60,26 @@ class CardAccount:
         self.lock = RLock()
         self.slabs = Balance()
         self.scratch = Balance()
+        self._left: dict[int, ScratchPool] = {}
+
+    def close_scratch(self, pool: ScratchPool, number: int) -> None:
+        """Give scratch memory back, and end its entry; if raw arrays still lie there, that is left to `measure`.
+
+        Finalizers call this, so it asks no other pool: pools have locks.
+        """
+        pool.close()
+        self._left[number] = pool
+        self._end_if_unused(number, pool)
+
+    def _end_if_unused(self, number: int, pool: ScratchPool) -> None:
+        if not pool.used_bytes() and self._left.pop(number, None) is not None:
+            pool.close()
+            self.scratch.end(number)
 
     def measure(self, driver: Driver) -> Measured:
         """Look at the card. What is taken or given back at this moment counts as ours, not as used by others."""
+        for left in list(self._left.items()):
+            self._end_if_unused(*left)
         before = self.slabs.total_bytes(), self.scratch.total_bytes()
         free, total = driver.memory_info()
         after = self.slabs.total_bytes(), self.scratch.total_bytes()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
-from simgpu.storage.card_account import Balance
+from simgpu.storage.card_account import Balance, CardAccount
 from simgpu.storage.driver import ScratchPool, Slab, Stream
 
 T = TypeVar("T")
@@ -59,13 +59,12 @@ class Lane:
     inbound: Stream
     outbound: Stream
     scratch: ScratchPool
-    balance: Balance
+    account: CardAccount
     number: int
 
     def close(self) -> None:
         """Give the scratch memory back."""
-        self.scratch.close()
-        self.balance.end(self.number)
+        self.account.close_scratch(self.scratch, self.number)
 
 
 class Keeping:

@@ -76,7 +76,7 @@ class CardMemory:
             if isinstance(error, MemoryError):
                 raise too_little(self._driver, device, self.scratch_bytes) from error
             raise
-        return Lane(group, stream, inbound, outbound, pool, scratch, number)
+        return Lane(group, stream, inbound, outbound, pool, self.account, number)
 
     def _with_all_there_is(self, act: Callable[[], T]) -> T:
         """Do what needs memory of the card; where that lacks, give back what is kept for later, and do it again."""

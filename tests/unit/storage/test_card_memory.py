@@ -168,6 +168,28 @@ def test_memory_that_arrays_keep_from_a_closed_device_is_held_and_not_outside(st
     assert (after.held_bytes, after.outside_bytes, after.free_bytes) == (0, 0, 64 * MiB)
 
 
+class Sticky(host.HostScratch):
+    """Gives nothing back as long as something in it is in use, as a pool of CuPy's does."""
+
+    def close(self):
+        if not self.live:
+            super().close()
+
+
+def test_scratch_memory_in_which_raw_arrays_live_on_is_held_until_they_are_gone(storage):
+    storage.driver.scratch = lambda limit_bytes, stream: Sticky(storage.driver, limit_bytes)
+    region = storage.open(8 * MiB)
+    with region.inside():
+        array = host.cupy.ndarray((3,), "float32")
+    region.close()
+    use = storage.card_use()
+    del array
+    after = storage.card_use()
+
+    assert (use.held_bytes, use.outside_bytes, use.free_bytes) == (4 * MiB, 0, 60 * MiB)
+    assert (after.held_bytes, after.outside_bytes, after.free_bytes) == (0, 0, 64 * MiB)
+
+
 def test_memory_that_is_just_being_taken_is_never_seen_outside(storage):
     seen, take = [], storage.driver.take
 
