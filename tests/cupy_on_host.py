@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from simgpu.storage import CupyStorage
+from simgpu.storage.driver_calls import Tally
 from simgpu.storage.numpy_storage import _reserve
 from simgpu.units import PS_PER_NS
 
@@ -62,19 +63,40 @@ class HostSlab:
         card.used_bytes += size_bytes
 
     def __del__(self):
+        self._card.tally.add("frees")
         self._card.used_bytes -= self.size_bytes
 
 
+class HostPageLocked:
+    """What CuPy's pool of pinned memory takes for pinned memory."""
+
+    def __init__(self, tally, size_bytes):
+        tally.add("pinned_mallocs")
+        self._bytes, self._tally = np.zeros(size_bytes, np.uint8), tally
+        self.ptr, self.size = self._bytes.ctypes.data, size_bytes
+
+    def __del__(self):
+        self._tally.add("pinned_frees")
+
+
+def page_locked(tally, size_bytes):
+    return cupy.cuda.PinnedMemoryPointer(HostPageLocked(tally, size_bytes), 0)
+
+
 class HostPinned:
-    def __init__(self, size_bytes):
-        self.array = np.zeros(max(size_bytes, 1), np.uint8)
-        self.ptr = self.array.ctypes.data
+    def __init__(self, pool, size_bytes):
+        self._memory = pool.malloc(max(size_bytes, 1))
+        self.ptr, self.array = self._memory.ptr, np.frombuffer(self._memory, np.uint8, size_bytes)
 
 
 class HostScratch:
+    """Takes what it has at once, as a pool of CuPy's that is filled when it is made."""
+
     def __init__(self, card, limit_bytes):
         self._card, self.limit_bytes, self.live, self.is_closed = card, limit_bytes, 0, False
         card.used_bytes += limit_bytes
+        if limit_bytes:
+            card.tally.add("mallocs")
 
     def allocate(self, size_bytes):
         if self.live + size_bytes > self.limit_bytes:
@@ -88,6 +110,8 @@ class HostScratch:
         if not self.is_closed:
             self.is_closed = True
             self._card.used_bytes -= self.limit_bytes
+            if self.limit_bytes:
+                self._card.tally.add("frees")
 
 
 class Piece:
@@ -119,6 +143,8 @@ class Card:
         self.done_every = 2**60  # among the lazy events asked for, each one of this number has just happened
         self._asked = count()
         self.log: list[Work] = []
+        self.tally = Tally()
+        self._pinned = cupy.cuda.PinnedMemoryPool(partial(page_locked, self.tally))
         self._streams = 0
         self._current: dict[int, HostStream] = {}
         self._lock = RLock()
@@ -127,10 +153,14 @@ class Card:
             None  # what some thread of the host has seen to end: whatever comes later is behind it
         )
 
+    def calls(self):
+        return self.tally.calls()
+
     def memory_info(self):
         return self.total_bytes - self.used_bytes, self.total_bytes
 
     def take(self, size_bytes):
+        self.tally.add("mallocs")
         if size_bytes > self.total_bytes - self.used_bytes:
             raise MemoryError(f"{size_bytes} B")
         return HostSlab(self, size_bytes)
@@ -139,7 +169,7 @@ class Card:
         return HostScratch(self, limit_bytes)
 
     def pinned(self, size_bytes):
-        return HostPinned(size_bytes)
+        return HostPinned(self._pinned, size_bytes)
 
     def adopt(self, slab, owner):
         return cupy.cuda.UnownedMemory(slab.ptr, max(slab.size_bytes, 1), owner, 0)
@@ -182,14 +212,19 @@ class Card:
 
     def is_done(self, event):
         if not event.is_done and self.is_lazy and next(self._asked) % self.done_every == self.done_every - 1:
-            self.wait_on_host(event)
+            self._happen(event)
         return event.is_done or not self.is_lazy
 
     def wait_on_host(self, event):
+        self.tally.add("event_waits")
+        self._happen(event)
+
+    def _happen(self, event):
         event.is_done = True
         self._wait_on_host(event.work)
 
     def finish(self, stream):
+        self.tally.add("stream_waits")
         if stream.last is not None:
             self._wait_on_host(stream.last)
 

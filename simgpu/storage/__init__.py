@@ -4,6 +4,7 @@ from simgpu.storage.card_storage import CupyStorage
 from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
 from simgpu.storage.cupy_region import CupyRegion
 from simgpu.storage.detecting import detect
+from simgpu.storage.driver_calls import DriverCalls
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
 from simgpu.storage.storage import Mark, Moments, Opening, Region, Show, Storage
@@ -14,6 +15,7 @@ __all__ = [
     "CardUse",
     "CupyRegion",
     "CupyStorage",
+    "DriverCalls",
     "Mark",
     "Moments",
     "NumpyRegion",

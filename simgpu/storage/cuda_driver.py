@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import cupy
 import numpy as np
@@ -20,6 +20,7 @@ from cupy.cuda import runtime as cuda
 from simgpu.errors import ExecutionError, MissingDependency
 from simgpu.storage.cuda_random import DeviceRandomState
 from simgpu.storage.driver import Event, Slab, Stream
+from simgpu.storage.driver_calls import Counted, DriverCalls, Tally
 from simgpu.units import PS_PER_MS
 
 _HOLD = r"""
@@ -41,25 +42,11 @@ _POOL_UNIT_BYTES = 512
 _AS_IT_IS = nullcontext()
 
 
-class CudaSlab:
-    """Memory taken by `cudaMalloc`, and given back by `cudaFree` when this object is gone."""
-
-    def __init__(self, size_bytes: int) -> None:
-        try:
-            self._memory = cupy_memory.Memory(max(size_bytes, 1))
-        except cuda.CUDARuntimeError as error:
-            if error.status != _OUT_OF_MEMORY:
-                raise
-            raise MemoryError(str(error)) from error
-        self.ptr: int = self._memory.ptr
-        self.size_bytes = size_bytes
-
-
 class CudaPinned:
-    """Page-locked host memory of CuPy's pool. Its pool has it back when this object is gone."""
+    """Page-locked host memory of a pool of CuPy's. The pool has it back when this object is gone."""
 
-    def __init__(self, size_bytes: int) -> None:
-        self._memory = cupy.cuda.alloc_pinned_memory(max(size_bytes, 1))
+    def __init__(self, pool: Any, size_bytes: int) -> None:
+        self._memory = pool.malloc(max(size_bytes, 1))
         self.ptr: int = self._memory.ptr
         self.array = np.frombuffer(self._memory, np.uint8, size_bytes)
 
@@ -70,9 +57,9 @@ class CudaScratch:
     A pool is asked while its card is the current one: CuPy keeps an account for each card.
     """
 
-    def __init__(self, limit_bytes: int, stream: Stream, on_card: Callable[[], AbstractContextManager[object]]) -> None:
-        self._on_card = on_card
-        self._pool = cupy_memory.MemoryPool()
+    def __init__(self, limit_bytes: int, stream: Stream, driver: CudaDriver) -> None:
+        self._on_card = driver.on_card
+        self._pool = cupy_memory.MemoryPool(driver.take_for_pool)
         whole = limit_bytes // _POOL_UNIT_BYTES * _POOL_UNIT_BYTES
         self._pool.set_limit(size=max(whole, 1))  # 0 would be no limit
         if whole:
@@ -94,6 +81,29 @@ class CudaScratch:
             self._pool.free_all_blocks()
 
 
+class Account:
+    """What all drivers of one card share in a process: the count of their calls, and pinned memory to use again."""
+
+    _of_cards: ClassVar[dict[int, Account]] = {}
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.pinned = cupy.cuda.PinnedMemoryPool(self._page_locked)
+
+    @classmethod
+    def of(cls, device_id: int) -> Account:
+        """Return the account of a card."""
+        return cls._of_cards.setdefault(device_id, cls())
+
+    def slab(self, size_bytes: int) -> Counted:
+        """Take memory of the current card, by `cudaMalloc`."""
+        return Counted(self.tally, "mallocs", "frees", cupy_memory.Memory, size_bytes)
+
+    def _page_locked(self, size_bytes: int) -> Any:
+        memory = Counted(self.tally, "pinned_mallocs", "pinned_frees", cupy.cuda.PinnedMemory, size_bytes)
+        return cupy.cuda.PinnedMemoryPointer(memory, 0)
+
+
 class CudaDriver:
     """One card, by its number among those that the process sees."""
 
@@ -105,7 +115,12 @@ class CudaDriver:
         self._before: Any = None
         self._hold: Any = None
         self._ready = threading.local()
+        self._account = Account.of(device_id)
         cupy.cuda.Device(device_id).use()
+
+    def calls(self) -> DriverCalls:
+        """Return what all drivers of this card have asked of CUDA until now, in this process."""
+        return self._account.tally.calls()
 
     def enter_thread(self) -> None:
         """Have this thread use the card, and keep no FFT plans: their work areas lie outside every limit."""
@@ -126,20 +141,30 @@ class CudaDriver:
             free, total = cuda.memGetInfo()
         return int(free), int(total)
 
-    def take(self, size_bytes: int) -> CudaSlab:
+    def take(self, size_bytes: int) -> Slab:
         """Take memory of the card. Raises MemoryError if it has not got that much in one piece."""
-        with self.on_card():
-            return CudaSlab(size_bytes)
+        try:
+            with self.on_card():
+                return self._account.slab(size_bytes)
+        except cuda.CUDARuntimeError as error:
+            if error.status != _OUT_OF_MEMORY:
+                raise
+            raise MemoryError(str(error)) from error
+
+    def take_for_pool(self, size_bytes: int) -> Any:
+        """Take memory of the card for a pool of CuPy's, which wants to see CUDA's own errors."""
+        slab = self._account.slab(size_bytes)
+        return cupy_memory.MemoryPointer(self.adopt(slab, slab), 0)
 
     def scratch(self, limit_bytes: int, stream: Stream) -> CudaScratch:
         """Make a pool for what runs on a stream, and take its memory at once."""
         with self.on_card():
-            return CudaScratch(limit_bytes, stream, self.on_card)
+            return CudaScratch(limit_bytes, stream, self)
 
     def pinned(self, size_bytes: int) -> CudaPinned:
         """Return pinned host memory."""
         with self.on_card():
-            return CudaPinned(size_bytes)
+            return CudaPinned(self._account.pinned, size_bytes)
 
     def adopt(self, slab: Slab, owner: object) -> Any:
         """Return a slab as CuPy's memory object, which keeps `owner` alive."""
@@ -207,10 +232,12 @@ class CudaDriver:
 
     def wait_on_host(self, event: Event) -> None:
         """Wait for an event."""
+        self._account.tally.add("event_waits")
         event.synchronize()
 
     def finish(self, stream: Stream) -> None:
         """Wait until a stream has nothing to do."""
+        self._account.tally.add("stream_waits")
         stream.synchronize()
 
     def elapsed_ps(self, earlier: Event, later: Event) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from simgpu.storage.driver_calls import DriverCalls
+
 Stream = Any
 Event = Any
 
@@ -47,6 +49,9 @@ class Driver(Protocol):
     """The array module: `cupy`."""
     card: Hashable
     """What drivers of one card have in common."""
+
+    def calls(self) -> DriverCalls:
+        """Return what was asked of CUDA for this card until now, in this process."""
 
     def memory_info(self) -> tuple[int, int]:
         """Return free and total bytes of the card, as the driver counts them."""

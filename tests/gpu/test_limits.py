@@ -11,6 +11,7 @@ import pytest
 from simgpu.arrays import Runtime
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.machine import Machine
+from simgpu.storage import DriverCalls
 from simgpu.units import GiB, MiB
 
 pytestmark = pytest.mark.gpu
@@ -128,15 +129,19 @@ def test_in_steady_state_nothing_waits_for_the_card_and_nothing_is_taken_of_it(w
         for region in regions:
             region.finish()
         free, pools = free_bytes(warm), [region.scratch._pool.total_bytes() for region in regions]
+        gc.collect()
         for region in regions:
             warm.driver.hold(region.stream, 1_500_000)
+        calls = warm.driver.calls()
         held = [warm.driver.record(region.stream) for region in regions]
 
         made = steady_program(xp)
+        asked = warm.driver.calls() - calls
         were_done = [warm.driver.is_done(event) for event in held]
 
         # Taking memory of the card, giving it back, and waiting for it would all have waited until the streams go on.
         assert were_done == [False, False]
+        assert asked == DriverCalls()
         assert (free_bytes(warm), [region.scratch._pool.total_bytes() for region in regions]) == (free, pools)
         for array, values in zip(made, expected, strict=True):
             np.testing.assert_allclose(array.value(), values, rtol=1e-4)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from threading import local
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from simgpu.storage.driver_calls import DriverCalls
 from tests.threads import errors_of
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install cupy-cuda13x")
@@ -78,6 +81,7 @@ class Stream:
 
     def __init__(self, cards):
         self.cards, self.number = cards, cards.current
+        self.synchronize = cards.noting("stream wait")
 
     def __enter__(self):
         assert self.cards.current == self.number
@@ -87,25 +91,47 @@ class Stream:
 
 
 class Pool:
+    """A pool that asks for all that it hands out, and has it back when it is told to free everything."""
+
+    def __init__(self, cards, allocate):
+        self.cards, self.allocate, self.held = cards, allocate, []
+        self.set_limit, self.used_bytes = cards.noting("limit"), cards.noting("used", 0)
+
+    def malloc(self, size_bytes):
+        self.cards.ask("malloc")
+        self.held.append(self.allocate(size_bytes))
+        return self.held[-1]
+
+    def free_all_blocks(self):
+        self.cards.ask("free")
+        self.held.clear()
+
+
+class PinnedMemory:
+    def __init__(self, size_bytes):
+        self.bytes = np.zeros(size_bytes, np.uint8)
+        self.ptr = self.bytes.ctypes.data
+
+
+class Event:
     def __init__(self, cards):
-        self.set_limit, self.malloc = cards.noting("limit"), cards.noting("malloc")
-        self.used_bytes, self.free_all_blocks = cards.noting("used", 0), cards.noting("free")
+        self.record, self.synchronize = cards.noting("record"), cards.noting("event wait")
 
 
 @pytest.fixture
 def cards(monkeypatch):
     cards = Cards()
     cache = SimpleNamespace(set_size=cards.noting("plans"))
-    event = SimpleNamespace(record=cards.noting("record"))
+    monkeypatch.setattr(cuda_driver.Account, "_of_cards", {})
     for owner, name, stands in (
         (cupy.cuda, "Device", cards.device),
         (cupy.cuda, "Stream", cards.stream),
-        (cupy.cuda, "Event", lambda **options: cards.ask("event", event)),
-        (cupy.cuda, "alloc_pinned_memory", lambda size: cards.ask("pinned", PinnedBytes(size))),
+        (cupy.cuda, "Event", lambda **options: cards.ask("event", Event(cards))),
+        (cupy.cuda, "PinnedMemory", lambda size: cards.ask("pinned", PinnedMemory(size))),
         (cupy.fft.config, "get_plan_cache", lambda: cache),
         (cupy.random, "RandomState", cards.noting("random")),
         (cuda_driver.cupy_memory, "Memory", lambda size: cards.ask("memory", SimpleNamespace(ptr=512))),
-        (cuda_driver.cupy_memory, "MemoryPool", lambda: Pool(cards)),
+        (cuda_driver.cupy_memory, "MemoryPool", lambda allocate: Pool(cards, allocate)),
         (cuda_driver.cuda, "getDevice", lambda: cards.current),
         (cuda_driver.cuda, "memGetInfo", lambda: cards.ask("info", (cards.current, 2))),
         (cuda_driver.cuda, "memcpyAsync", cards.noting("copy")),
@@ -115,16 +141,12 @@ def cards(monkeypatch):
     return cards
 
 
-class PinnedBytes(bytearray):
-    ptr = 512
-
-
 def everything(driver):
     """Ask a driver for everything that CUDA does on the card that is current."""
     stream = driver.stream()
     driver.memory_info()
     driver.take(512)
-    driver.pinned(512)
+    driver.pinned(512 * driver.calls().pinned_mallocs + 1)  # nothing that was taken before will do
     driver.random_state(1)
     driver.record(stream)
     driver.copy_bytes(0, 512, 512, stream)
@@ -192,3 +214,83 @@ def test_a_thread_that_enters_uses_the_card_and_keeps_no_plans_of_it(cards):
 
     assert found == [(1, 1), (1, 1), (0, 0), (0, 0)]
     assert cards.asked == [("plans", 1), ("plans", 0)]
+
+
+def test_memory_is_counted_when_it_is_taken_and_when_it_is_gone(cards):
+    driver = cuda_driver.CudaDriver()
+    stream, before = driver.stream(), driver.calls()
+    slab, scratch = driver.take(4096), driver.scratch(1024, stream)
+    taken = driver.calls() - before
+    scratch.allocate(512)
+    grown = driver.calls() - before
+    del slab
+    scratch.close()
+
+    assert taken == DriverCalls(mallocs=2)
+    assert grown == DriverCalls(mallocs=3)
+    assert driver.calls() - before == DriverCalls(mallocs=3, frees=3)
+
+
+def test_pinned_memory_is_taken_once_for_each_size_and_used_again(cards):
+    driver = cuda_driver.CudaDriver()
+    for size_bytes in (1000, 1024, 513):  # CuPy's pool gives multiples of 512 B
+        pinned = driver.pinned(size_bytes)
+        assert pinned.array.shape == (size_bytes,)
+        del pinned
+    held = [driver.pinned(1000) for _ in range(2)]
+    driver.pinned(2000)
+
+    assert [len(it.array) for it in held] == [1000, 1000]
+    assert driver.calls() == DriverCalls(pinned_mallocs=3)
+
+
+def test_pinned_memory_that_a_pool_gives_up_is_counted(cards):
+    driver = cuda_driver.CudaDriver()
+    driver.pinned(512)
+    driver._account.pinned.free_all_blocks()
+    gc.collect()
+
+    assert driver.calls() == DriverCalls(pinned_mallocs=1, pinned_frees=1)
+
+
+def test_waits_on_the_host_are_counted_and_waits_of_streams_are_not(cards):
+    driver = cuda_driver.CudaDriver()
+    stream = driver.stream()
+    stream.wait_event = lambda event: None
+    event = driver.record(stream)
+    driver.wait(stream, event)
+    for _ in range(3):
+        driver.wait_on_host(event)
+    driver.finish(stream)
+
+    assert driver.calls() == DriverCalls(stream_waits=1, event_waits=3)
+    assert [what for what, _ in cards.asked][-4:] == 3 * ["event wait"] + ["stream wait"]
+
+
+def test_drivers_of_one_card_count_together_and_those_of_two_apart(cards):
+    first, again, other = (cuda_driver.CudaDriver(number) for number in (0, 0, 1))
+    slab = first.take(512)
+    again.pinned(512)
+    del slab
+
+    assert first.calls() == again.calls() == DriverCalls(mallocs=1, frees=1, pinned_mallocs=1)
+    assert other.calls() == DriverCalls()
+
+
+def test_memory_that_a_card_refuses_is_asked_for_and_never_given_back(cards, monkeypatch):
+    class Refused(Exception):
+        status = 2
+
+    def refuse(size_bytes):
+        raise Refused(f"{size_bytes} B")
+
+    monkeypatch.setattr(cuda_driver.cuda, "CUDARuntimeError", Refused)
+    monkeypatch.setattr(cuda_driver.cupy_memory, "Memory", refuse)
+    driver = cuda_driver.CudaDriver()
+    with pytest.raises(MemoryError, match=r"^512 B$"):
+        driver.take(512)
+    with pytest.raises(Refused):  # CuPy's pools give up what they keep when they see this
+        driver.take_for_pool(512)
+    gc.collect()
+
+    assert driver.calls() == DriverCalls(mallocs=2)
