@@ -3,9 +3,13 @@
 #   make PYTHON=python3.12 test     another interpreter (3.11 or newer) for a new .venv
 #   make WORKERS=1 test             fewer test processes; never more than WORKERS
 #   make PYTHON_GPU=python3 gpu     a Python that has all packages already, without .venv and without network
+#   make WHEELS=DIR wheels          fill a folder for a machine without network, with Python PYTHON_VERSION (3.12)
+#   make WHEELS=DIR gpu             take packages that PYTHON lacks from that folder, without .venv and without network
+#   make OPTIONS="..." gpu          options of `python -m benchmarks.on_gpu`; of `benchmarks.wheels` for wheels
 
 PYTHON ?= python3
 WORKERS ?= 4
+PYTHON_VERSION ?= 3.12
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +24,7 @@ DOCS := $(VENV)/.docs
 ENGINE := $(VENV)/.engine
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench notebooks gpu docs clean
+.PHONY: help demo test test-all lint bench notebooks gpu wheels docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -46,9 +50,14 @@ bench: $(ENGINE) ## run the benchmarks
 notebooks: $(DEV) ## run the notebooks and keep what they show
 	$(BIN)/python -m tests.notebooks
 
-# PYTHON_GPU names a Python that has all that is needed.
-gpu: $(if $(PYTHON_GPU),,$(DEV)) ## test, calibrate, validate on a GPU; else rehearse
-	@$(or $(PYTHON_GPU),$(BIN)/python) -m benchmarks.on_gpu
+# PYTHON_GPU names a Python that has all that is needed, but for what is in WHEELS.
+OWN := $(or $(PYTHON_GPU),$(if $(WHEELS),$(PYTHON)))
+
+gpu: $(if $(OWN),,$(DEV)) ## test, calibrate, validate on a GPU; else rehearse
+	@$(or $(OWN),$(BIN)/python) -m benchmarks.on_gpu $(if $(WHEELS),--wheels $(WHEELS)) $(OPTIONS)
+
+wheels: $(MADE) ## fetch what `make gpu` needs on a machine without network
+	@$(BIN)/python -m benchmarks.wheels $(or $(WHEELS),build/wheels) --python-version $(PYTHON_VERSION) $(OPTIONS)
 
 docs: $(DOCS) ## build the documentation into build/docs
 	$(BIN)/python -m sphinx --quiet -b html docs build/docs
