@@ -1,81 +1,33 @@
-"""What simgpu is held against on one device: the same array module and the same kernels, without simgpu around them."""
+"""What simgpu is held against on one device: the same array module and the same kernels, without simgpu around them.
+
+Plain is this: arrays that the module makes, in CuPy's default memory pool and on its default stream; and functions of
+the module, called one after the other. Of simgpu there are only the functions in `simgpu.kernels`, which are array
+code and know neither devices nor memory. No runtime, ledger, storage, guard or engine runs; while plain is timed, no
+device of simgpu's is open, so CuPy allocates as it does without simgpu.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from threading import local
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measuring import resident_bytes
+from simgpu.errors import SimgpuError
 from simgpu.graph import Graph, Operation
 from simgpu.kernels import array_dtype, rule
-from simgpu.storage import Storage, storage_named
-
-
-class Counter:
-    """How often CuPy's pools have nothing left and call `cudaMalloc`, in the threads that have entered.
-
-    `sizes_bytes` is None where that cannot be told.
-    """
-
-    def __init__(self, peer: Peer) -> None:
-        self.sizes_bytes: list[int] | None = [] if peer.storage == "cupy" else None
-        self._threads = local()
-
-    def enter_thread(self) -> None:
-        """Count in this thread, too. Hooks of CuPy's are for each thread."""
-        if self.sizes_bytes is not None and not hasattr(self._threads, "hook"):
-            self._threads.hook = _hook(self.sizes_bytes)
-            self._threads.hook.__enter__()
-
-    def leave_thread(self) -> None:
-        """Count no more in this thread."""
-        if hasattr(self._threads, "hook"):
-            self._threads.hook.__exit__()
-            del self._threads.hook
-
-    @contextmanager
-    def here(self) -> Iterator[None]:
-        """Count in this thread while the context lasts."""
-        self.enter_thread()
-        try:
-            yield
-        finally:
-            self.leave_thread()
-
-    def storage(self, name: str) -> Storage:
-        """Return storage whose own threads are counted: those in which an engine computes."""
-        storage: Any = storage_named(name)
-        enter = storage.enter_thread
-
-        def enter_and_count() -> None:
-            enter()
-            self.enter_thread()
-
-        storage.enter_thread = enter_and_count
-        return storage  # type: ignore[no-any-return]
-
-
-def _hook(sizes_bytes: list[int]) -> Any:
-    from cupy.cuda.memory_hook import MemoryHook
-
-    class Hook(MemoryHook):  # type: ignore[misc]
-        name = "count"
-
-        def alloc_preprocess(self, *, mem_size: int, **_: object) -> None:
-            sizes_bytes.append(mem_size)
-
-    return Hook()
+from simgpu.storage import cupy_storage
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """An array module, and what its device needs: waiting for it, and the bytes of it that are taken."""
+    """An array module, and what its device needs: waiting for it, and the bytes of it that are taken.
+
+    `driver` is that of simgpu's storage on the same card; None where there is none.
+    """
 
     storage: str
     device: str
@@ -83,6 +35,7 @@ class Peer:
     finish: Callable[[], object]
     held_bytes: Callable[[], int]
     versions: Mapping[str, str] = field(default_factory=dict)
+    driver: Any = None
 
     def to_host(self, array: Any) -> Any:
         """Return an array as NumPy's, once it is there."""
@@ -101,12 +54,16 @@ def peer_of(storage: str) -> Peer | str:
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
     except cupy.cuda.runtime.CUDARuntimeError as error:
         return f"there is no GPU that CuPy can use ({error})"
+    try:
+        on_card: Any = cupy_storage()
+    except SimgpuError as error:
+        return str(error)
     versions = {
         "cupy": cupy.__version__,
         "cuda": str(cupy.cuda.runtime.runtimeGetVersion()),
         "driver": str(cupy.cuda.runtime.driverGetVersion()),
     }
-    return Peer("cupy", name, cupy, cupy.cuda.runtime.deviceSynchronize, _taken_bytes, versions)
+    return Peer("cupy", name, cupy, cupy.cuda.runtime.deviceSynchronize, _taken_bytes, versions, on_card.driver)
 
 
 def _taken_bytes() -> int:
@@ -129,11 +86,7 @@ def plain_loop(peer: Peer, graph: Graph, feeds: Mapping[str, Any]) -> Callable[[
 
     Each output is a new array of the module, which lets it go after its last reader, as the engine does.
     """
-    kept: dict[int, Any] = {}
-    for operation in graph:
-        if operation.type == "Variable":
-            (kept[operation.outputs[0]],) = _computed(peer, operation, ())
-    steps = _steps(graph)
+    kept, steps = variables_of(peer, graph), steps_of(graph)
 
     def run() -> list[Any]:
         values = dict(kept)
@@ -151,13 +104,23 @@ def plain_loop(peer: Peer, graph: Graph, feeds: Mapping[str, Any]) -> Callable[[
     return run
 
 
+def variables_of(peer: Peer, graph: Graph) -> dict[int, Any]:
+    """Return the values of all variables of a graph, as arrays of the module."""
+    kept: dict[int, Any] = {}
+    for operation in graph:
+        if operation.type == "Variable":
+            (kept[operation.outputs[0]],) = _computed(peer, operation, ())
+    return kept
+
+
 def _computed(peer: Peer, operation: Operation, inputs: Any) -> list[Any]:
     made = [peer.module.empty(spec.shape, array_dtype(spec.dtype)) for spec in operation.output_specs]
     rule(operation.type).compute(peer.module, inputs, made, operation.attributes)
     return made
 
 
-def _steps(graph: Graph) -> list[Step]:
+def steps_of(graph: Graph) -> list[Step]:
+    """Return the operations of a graph in order, without its variables."""
     order = [graph.operation(index) for index in graph.order if graph.operation(index).type != "Variable"]
     last: dict[int, int] = {}
     for place, operation in enumerate(order):

@@ -254,7 +254,7 @@ class Card:
 
     def run_function(self, name, *arguments):
         written = {"copyto": arguments[:1], "asarray": (), "ascontiguousarray": ()}.get(name, arguments[-1:])
-        return self._computed(getattr(np, name), arguments, written)
+        return self._computed(into_last(getattr(np, name)), arguments, written)
 
     def install(self, allocate):
         self._before = cupy.cuda.get_allocator()
@@ -314,6 +314,13 @@ class Card:
         if isinstance(made, tuple):
             return tuple(on_card(it) for it in made)
         return on_card(made) if isinstance(made, np.ndarray) else made
+
+
+def into_last(function):
+    """Return a function that takes its output as its last argument, as CuPy's ufuncs do; NumPy's will not for long."""
+    if not isinstance(function, np.ufunc):
+        return function
+    return lambda *arguments: function(*arguments[:-1], out=arguments[-1])
 
 
 def flattened(values):
