@@ -6,6 +6,7 @@ whether launches wait while the card is held: `benchmarks.small` looks at both.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Counter:
 
         Pools are counted in this thread if it says `here`, and in those of the storages that it was told of.
         """
+        gc.collect()  # what earlier work has left would be given back in the midst of this
         before = self._now()
         with ExitStack() as stack:
             if self.can_tell:

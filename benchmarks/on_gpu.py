@@ -49,6 +49,7 @@ _PYTEST = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the steps, and return the worst exit status."""
     choice = _parser().parse_args(arguments)
+    budget = Budget(choice.budget)
     with ExitStack() as stack:
         if choice.wheels:
             plan = stack.enter_context(carried(choice.wheels))
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"gpu: {line}")
         for line in missing():
             print(f"gpu: {line}")
-        return _chosen(choice)
+        return _chosen(choice, budget)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,12 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _chosen(choice: argparse.Namespace) -> int:
+def _chosen(choice: argparse.Namespace, budget: Budget) -> int:
     """Run the steps on the card, or rehearse them; or say why neither."""
     device, reason = found_device()
     if device is not None:
         print(f"gpu: on {device}")
-        return _kept((choice.results or RESULTS) / slug(device), choice, on_gpu=True)
+        return _kept((choice.results or RESULTS) / slug(device), choice, budget, on_gpu=True)
     card = seen_card()
     if card is not None and not choice.rehearse:
         print(f"gpu: there is a card ({card}), and CuPy cannot use it: {reason}")
@@ -85,9 +86,9 @@ def _chosen(choice: argparse.Namespace) -> int:
     print("gpu: there is NO GPU here that CuPy can use: this is a rehearsal of the same steps on the CPU, with small")
     print(f"gpu: budgets; its results say nothing of a GPU{'' if choice.results else ', and are not kept'}")
     if choice.results:
-        return _kept(choice.results / REHEARSAL, choice, on_gpu=False)
+        return _kept(choice.results / REHEARSAL, choice, budget, on_gpu=False)
     with tempfile.TemporaryDirectory(prefix="simgpu-rehearsal-") as folder:
-        return _run(Path(folder), choice, on_gpu=False)
+        return _run(Path(folder), choice, budget, on_gpu=False)
 
 
 def found_device() -> tuple[str | None, str]:
@@ -127,21 +128,21 @@ def steps(folder: Path, stamp: str, *, on_gpu: bool, quick: bool, select: str = 
     )
 
 
-def _kept(folder: Path, choice: argparse.Namespace, *, on_gpu: bool) -> int:
+def _kept(folder: Path, choice: argparse.Namespace, budget: Budget, *, on_gpu: bool) -> int:
     """Run the steps, and tell where what they have kept is."""
-    status = _run(folder, choice, on_gpu=on_gpu)
+    status = _run(folder, choice, budget, on_gpu=on_gpu)
     print(f"gpu: results are in {folder}")
     return status
 
 
-def _run(folder: Path, choice: argparse.Namespace, *, on_gpu: bool) -> int:
+def _run(folder: Path, choice: argparse.Namespace, budget: Budget, *, on_gpu: bool) -> int:
     """Run the steps chosen; the summary is written anew after each."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = _unused_stamp(folder)
     made = steps(folder, stamp, on_gpu=on_gpu, quick=choice.quick or not on_gpu, select=choice.select)
     wanted = [step for step in made if not choice.only or step.name in choice.only]
     ended: list[Done] = []
-    for done in run_all(wanted, folder, stamp, Budget(choice.budget)):
+    for done in run_all(wanted, folder, stamp, budget):
         ended.append(done)
         _flatten(folder, stamp)
         table = "\n".join(it.row() for it in ended)

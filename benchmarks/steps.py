@@ -61,18 +61,21 @@ class Budget:
     def __init__(self, seconds: float | None) -> None:
         self._end = None if seconds is None else monotonic() + seconds
 
-    def limit_s(self, step: Step) -> float:
-        """Return how long a step may take now; 0 if it is not worth while to begin."""
+    def limit_s(self, step: Step, *, is_last: bool = False) -> float:
+        """Return how long a step may take now; 0 if it is not worth while to begin. The last one may have all."""
         if self._end is None:
             return step.limit_s
         left = self._end - monotonic() - GRACE_S
-        return min(step.limit_s, left) if left >= LEAST_S else 0.0
+        if left < LEAST_S:
+            return 0.0
+        return left if is_last else min(step.limit_s, left)
 
 
 def run_all(steps: Sequence[Step], folder: Path, stamp: str, budget: Budget) -> Iterator[Done]:
     """Run steps one after the other; what each prints is in a folder, in a file that begins with the stamp."""
     for step in steps:
-        yield run(step, folder / f"{stamp}-{step.name}.txt", budget.limit_s(step))
+        limit_s = budget.limit_s(step, is_last=step is steps[-1])
+        yield run(step, folder / f"{stamp}-{step.name}.txt", limit_s)
 
 
 def run(step: Step, kept: Path, limit_s: float) -> Done:

@@ -114,6 +114,12 @@ def test_steps_share_a_budget_and_keep_time_to_end(monkeypatch):
     assert found == [300, 300, 40, 0]
 
 
+def test_the_last_step_may_take_all_that_is_left(monkeypatch):
+    monkeypatch.setattr(steps, "monotonic", lambda: 100.0)
+
+    assert Budget(600).limit_s(step("", limit_s=300), is_last=True) == 590
+
+
 def test_a_step_for_which_no_time_is_left_is_not_begun(tmp_path):
     made = [step("print(1)", "first"), step("print(2)", "second")]
     (first, second) = run_all(made, tmp_path, "now", Budget(3))
