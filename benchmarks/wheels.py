@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.needs import ROOT, plain_name, requirements
 
-ON_CUDA = ("cupy", "cuda.core")
+ON_CUDA = ("cupy",)
 """Modules that come along only with CUDA."""
 OLD_TAGS = ("manylinux2014", "manylinux2010", "manylinux1")
 OLDEST_GLIBC = 5

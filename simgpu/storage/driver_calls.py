@@ -6,8 +6,9 @@ Launches, events and copies are not counted: they return at once, and a program 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
-from threading import RLock
+from dataclasses import astuple, dataclass, fields
+from itertools import count
+from threading import Lock
 from typing import Any
 
 
@@ -33,21 +34,23 @@ class DriverCalls:
 
 
 class Tally:
-    """Counts calls. Any thread adds to it, also from finalizers that come in the midst of another addition."""
+    """Counts calls. Any thread adds to it, and finalizers do, within CuPy's own locks: so adding takes no lock."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._lock = RLock()
+        self._counters = {field.name: count() for field in fields(DriverCalls)}  # a step of each is one of Python's
+        self._reads = 0  # each took a step of all counters
+        self._lock = Lock()
 
     def add(self, name: str) -> None:
         """Count one call, by the name of its field in `DriverCalls`."""
-        with self._lock:
-            self._counts[name] = self._counts.get(name, 0) + 1
+        next(self._counters[name])
 
     def calls(self) -> DriverCalls:
         """Return what has been called until now."""
         with self._lock:
-            return DriverCalls(**self._counts)
+            found = {name: next(counter) - self._reads for name, counter in self._counters.items()}
+            self._reads += 1
+        return DriverCalls(**found)
 
 
 class Counted:
