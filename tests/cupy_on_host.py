@@ -94,8 +94,9 @@ class HostScratch:
 
     def __init__(self, card, limit_bytes):
         self._card, self.limit_bytes, self.live, self.is_closed = card, limit_bytes, 0, False
+        self.is_filled = limit_bytes >= 512  # CuPy's pools give multiples of this
         card.used_bytes += limit_bytes
-        if limit_bytes:
+        if self.is_filled:
             card.tally.add("mallocs")
 
     def allocate(self, size_bytes):
@@ -110,7 +111,7 @@ class HostScratch:
         if not self.is_closed:
             self.is_closed = True
             self._card.used_bytes -= self.limit_bytes
-            if self.limit_bytes:
+            if self.is_filled:
                 self._card.tally.add("frees")
 
 
