@@ -120,7 +120,7 @@ def test_opening_takes_a_slab_and_scratch_memory_of_each_device_and_closing_give
 EXECUTION = DriverCalls(mallocs=4, frees=4, stream_waits=7 * 3, event_waits=1)
 """Of two devices: slabs and scratch memory; its start, its end and their closing wait for each stream; and one fetch.
 
-What opens and closes devices takes and gives: where they stay open, `mallocs` and `frees` are to be 0.
+Of these, `mallocs` and `frees` are those of opening and closing devices.
 """
 
 
@@ -134,15 +134,28 @@ def over_both_devices(count):
     return place(builder.build(), HALVES, kernels="all", soft=False)
 
 
-@pytest.mark.parametrize("count", [2, 200])
-def test_an_execution_takes_what_its_devices_need_however_many_operations_it_has(count):
-    storage, placement, feeds = host.host_storage(), over_both_devices(count), {"x": np.eye(32, dtype=np.float32)}
+def calls_of_runs(placement, feeds, storage):
     found = []
     for _ in range(3):
         before = storage.driver.calls()
         execute(placement, feeds, storage=storage)
         gc.collect()
         found.append(storage.driver.calls() - before)
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 200])
+def test_an_execution_takes_what_its_devices_need_however_many_operations_it_has(count):
+    storage, placement, feeds = host.host_storage(), over_both_devices(count), {"x": np.eye(32, dtype=np.float32)}
+    found = calls_of_runs(placement, feeds, storage)
 
     first = replace(EXECUTION, pinned_mallocs=2)  # one for the fetch, as that of the feed is kept until the end
     assert found == [first, EXECUTION, EXECUTION]
+
+
+def test_where_the_memory_of_devices_is_kept_executions_after_the_first_take_nothing_and_give_nothing_back():
+    storage, feeds = host.host_storage(), {"x": np.eye(32, dtype=np.float32)}
+    with storage.kept_open():
+        _, *later = calls_of_runs(over_both_devices(20), feeds, storage)
+
+    assert later == 2 * [replace(EXECUTION, mallocs=0, frees=0)]
