@@ -12,6 +12,7 @@ import pytest
 
 from simgpu.units import GiB, MiB
 from tests.gpu import conftest as shared
+from tests.gpu import test_clocks as clocks
 from tests.gpu import test_ledgers as ledgers
 from tests.gpu import test_limits as limits
 from tests.gpu import test_order as order
@@ -21,6 +22,7 @@ host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: 
 NEED_CUDA = {
     "test_arrays_outlive_their_runtime",  # CuPy's own pool
     "test_in_steady_state_nothing_waits_for_the_card_and_nothing_is_taken_of_it",  # a card that is busy meanwhile
+    "test_two_equal_chains_take_about_half_of_their_serial_sum",  # steady times
 }
 
 
@@ -57,9 +59,12 @@ def cases_in(module):
             yield pytest.param(test, given, id=f"{name}[{value}]" if marks else name)
 
 
-@pytest.mark.parametrize(("test", "given"), [case for module in (ledgers, limits, order) for case in cases_in(module)])
+@pytest.mark.parametrize(
+    ("test", "given"), [case for module in (clocks, ledgers, limits, order) for case in cases_in(module)]
+)
 def test_on_the_stand_in(test, given, card, request, monkeypatch):
     monkeypatch.setattr(limits, "FULL_BYTES", 64 * MiB)
+    monkeypatch.setattr(clocks, "SIDE", 512)
     if "warm" in inspect.signature(test).parameters:
         test(warm=request.getfixturevalue("warm"), **given)
     else:
