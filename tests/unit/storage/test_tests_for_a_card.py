@@ -16,6 +16,7 @@ from tests.gpu import test_clocks as clocks
 from tests.gpu import test_ledgers as ledgers
 from tests.gpu import test_limits as limits
 from tests.gpu import test_order as order
+from tests.gpu import test_placement as placement
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
@@ -60,7 +61,7 @@ def cases_in(module):
 
 
 @pytest.mark.parametrize(
-    ("test", "given"), [case for module in (clocks, ledgers, limits, order) for case in cases_in(module)]
+    ("test", "given"), [case for module in (clocks, ledgers, limits, order, placement) for case in cases_in(module)]
 )
 def test_on_the_stand_in(test, given, card, request, monkeypatch):
     monkeypatch.setattr(limits, "FULL_BYTES", 64 * MiB)
