@@ -123,7 +123,7 @@ class CudaDriver:
         return self._account.tally.calls()
 
     def enter_thread(self) -> None:
-        """Have this thread use the card, and keep no FFT plans: their work areas lie outside every limit."""
+        """Have this thread use the card, and keep no FFT plans: see `_keep_no_plans`."""
         if cuda.getDevice() != self.device_id:
             cupy.cuda.Device(self.device_id).use()
         self._keep_no_plans()
@@ -210,7 +210,10 @@ class CudaDriver:
             yield
 
     def _keep_no_plans(self) -> None:
-        """Have CuPy keep no FFT plans in this thread, for the card that is current."""
+        """Have CuPy keep no FFT plans in this thread, for the card that is current.
+
+        A plan that is kept holds scratch memory of the device that made it, and others would compute in it.
+        """
         if not getattr(self._ready, "keeps_no_plans", False):
             cupy.fft.config.get_plan_cache().set_size(0)
             self._ready.keeps_no_plans = True

@@ -23,6 +23,7 @@ OF_CUDA_BYTES = 4 * PAGE_BYTES
 """What streams and events of two devices take at most, of pieces that CUDA shares out among all of its own."""
 FULL_BYTES = 2 * GiB
 MIB_OF_FLOATS = MiB // 4
+ROUNDS = 50
 
 
 def halves(limit):
@@ -117,7 +118,7 @@ def test_repeated_work_takes_no_more_of_the_card(warm):
         xp, regions = runtime.xp(), [memory.region for memory in runtime.memories[1:]]
         expected = [float(xp.sum(array)) for array in steady_program(xp)]
         free = free_bytes(warm)
-        for _ in range(50):
+        for _ in range(ROUNDS):
             found = [float(xp.sum(array)) for array in steady_program(xp)]
         for region in regions:
             region.finish()

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import gc
 import inspect
+from itertools import product
 
 import pytest
 
 from simgpu.units import GiB, MiB
 from tests.gpu import conftest as shared
 from tests.gpu import test_clocks as clocks
+from tests.gpu import test_fourier as fourier
 from tests.gpu import test_ledgers as ledgers
 from tests.gpu import test_limits as limits
 from tests.gpu import test_order as order
 from tests.gpu import test_placement as placement
+from tests.gpu import test_random as random_numbers
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
 NEED_CUDA = {
     "test_arrays_outlive_their_runtime",  # CuPy's own pool
     "test_in_steady_state_nothing_waits_for_the_card_and_nothing_is_taken_of_it",  # a card that is busy meanwhile
+    "test_a_transform_without_scratch_memory_for_it_is_refused_and_others_go_on",  # memory that kernels take
     "test_two_equal_chains_take_about_half_of_their_serial_sum",  # steady times
 }
 
@@ -50,23 +54,35 @@ def warm(card):
 
 
 def cases_in(module):
-    """Return the tests of a module that need nothing but storage, with the values of one parameter."""
+    """Return the tests of a module that need nothing but storage, with all values of their parameters."""
     for name, test in vars(module).items():
-        if not name.startswith("test_") or name in NEED_CUDA:
+        if not name.startswith("test_") or name in NEED_CUDA or {"cupy", "runtime"} & set(parameters(test)):
             continue
-        marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
-        for value in marks[0].args[1] if marks else [None]:
-            given = {marks[0].args[0]: value} if marks else {}
-            yield pytest.param(test, given, id=f"{name}[{value}]" if marks else name)
+        marks = [mark.args[:2] for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+        names = [name for name, _ in marks]
+        for values in product(*(values for _, values in marks)):
+            given = dict(zip(names, values, strict=True))
+            yield pytest.param(test, given, id="-".join([name, *map(str, values)]))
 
 
-@pytest.mark.parametrize(
-    ("test", "given"), [case for module in (clocks, ledgers, limits, order, placement) for case in cases_in(module)]
-)
+def parameters(test):
+    return inspect.signature(test).parameters
+
+
+def draw(runtime, device, count):
+    """Draw as the tests of random numbers do, from what CuPy would be given for its generator."""
+    with runtime.device(device):
+        return runtime.storage.driver.random_source().random(count).tolist()
+
+
+MODULES = (clocks, fourier, ledgers, limits, order, placement, random_numbers)
+
+
+@pytest.mark.parametrize(("test", "given"), [case for module in MODULES for case in cases_in(module)])
 def test_on_the_stand_in(test, given, card, request, monkeypatch):
     monkeypatch.setattr(limits, "FULL_BYTES", 64 * MiB)
+    monkeypatch.setattr(limits, "ROUNDS", 3)
     monkeypatch.setattr(clocks, "SIDE", 512)
-    if "warm" in inspect.signature(test).parameters:
-        test(warm=request.getfixturevalue("warm"), **given)
-    else:
-        test(card=card, **given)
+    monkeypatch.setattr(random_numbers, "draw", draw)
+    needed = {name: request.getfixturevalue(name) for name in ("card", "warm") if name in parameters(test)}
+    test(**needed, **given)
