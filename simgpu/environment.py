@@ -73,7 +73,7 @@ def shared_cards(environment: Mapping[str, str] | None = None) -> SharedCards:
 def default_settings(environment: Mapping[str, str] = os.environ) -> DefaultSettings:
     """Return what the environment says of the default runtime. An empty variable counts as not set.
 
-    `SIMGPU_MACHINE`: a machine in one line, such as `2 x h100-80g`; `SIMGPU_STORAGE`: `numpy` or `shape`;
+    `SIMGPU_MACHINE`: a machine in one line, such as `2 x h100-80g`; `SIMGPU_STORAGE`: `numpy`, `cupy` or `shape`;
     `SIMGPU_KERNELS`: a kernel set. As in TensorFlow, `TF_FORCE_GPU_ALLOW_GROWTH` (`true` or `false`) overrides what the
     program says of memory growth, and `TF_DEVICE_MIN_SYS_MEMORY_IN_MB` leaves so many MiB of each card alone.
     Raises InvalidValue, where TensorFlow ignores it, for a value that cannot be meant.

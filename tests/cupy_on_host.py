@@ -148,6 +148,7 @@ class Card:
         self._pinned = cupy.cuda.PinnedMemoryPool(partial(page_locked, self.tally))
         self._streams = 0
         self._current: dict[int, HostStream] = {}
+        self._entered: dict[int, list[HostStream | None]] = {}
         self._lock = RLock()
         self._before = None
         self._ended: Work | None = (
@@ -197,12 +198,14 @@ class Card:
 
     @contextmanager
     def using(self, stream):
-        before = self._current.get(get_ident())
+        entered = self._entered.setdefault(get_ident(), [None])  # as CuPy: whoever leaves takes off the last entry
+        entered.append(stream)
         self._current[get_ident()] = stream
         try:
             yield
         finally:
-            self._current[get_ident()] = before
+            entered.pop()
+            self._current[get_ident()] = entered[-1]
 
     def record(self, stream, *, is_timed=False):
         return HostEvent(self._give(stream, "event"), is_timed)

@@ -116,7 +116,7 @@ class CudaDriver:
         self._hold: Any = None
         self._ready = threading.local()
         self._account = Account.of(device_id)
-        cupy.cuda.Device(device_id).use()
+        self.memory_info()  # raises if there is no such card, or it cannot be used
 
     def calls(self) -> DriverCalls:
         """Return what all drivers of this card have asked of CUDA until now, in this process."""

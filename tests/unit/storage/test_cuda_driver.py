@@ -177,6 +177,16 @@ def test_drivers_tell_whether_their_cards_are_one(cards):
 
 
 @pytest.mark.parametrize("current", [0, 1])
+def test_a_driver_that_is_made_looks_at_its_card_and_leaves_the_card_current_that_was(cards, current):
+    cards.use(current)
+    for number in (0, 1):
+        cuda_driver.CudaDriver(number)
+
+    assert cards.current == current
+    assert cards.asked == [("info", 0), ("info", 1)]
+
+
+@pytest.mark.parametrize("current", [0, 1])
 def test_what_a_driver_does_leaves_the_card_current_that_was(cards, current):
     drivers = [cuda_driver.CudaDriver(number) for number in (0, 1)]
     cards.use(current)
@@ -209,6 +219,7 @@ def test_a_thread_that_enters_uses_the_card_and_keeps_no_plans_of_it(cards):
             drivers[number].enter_thread()
             found.append((number, cards.current))
 
+    cards.asked.clear()
     for number in (1, 0):
         assert errors_of(enter, [number]) == []
 
