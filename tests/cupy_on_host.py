@@ -93,7 +93,7 @@ class HostScratch:
     """Takes what it has at once, as a pool of CuPy's that is filled when it is made."""
 
     def __init__(self, card, limit_bytes):
-        self._card, self.limit_bytes, self.live, self.is_closed = card, limit_bytes, 0, False
+        self._card, self.limit_bytes, self.live, self.is_closed, self.is_back = card, limit_bytes, 0, False, False
         self.is_filled = limit_bytes >= 512  # CuPy's pools give multiples of this
         card.used_bytes += limit_bytes
         if self.is_filled:
@@ -108,8 +108,10 @@ class HostScratch:
         return self.live
 
     def close(self):
-        if not self.is_closed:
-            self.is_closed = True
+        """Give everything back: now, or when the last piece that is in use dies."""
+        self.is_closed = True
+        if not self.live and not self.is_back:
+            self.is_back = True
             self._card.used_bytes -= self.limit_bytes
             if self.is_filled:
                 self._card.tally.add("frees")
@@ -124,6 +126,8 @@ class Piece:
 
     def __del__(self):
         self.pool.live -= self.size_bytes
+        if self.pool.is_closed:
+            self.pool.close()
 
 
 def memory_of(pool, size_bytes):

@@ -6,6 +6,7 @@ one that was before: another driver's, or what the program chose.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -76,9 +77,37 @@ class CudaScratch:
             return int(self._pool.used_bytes())
 
     def close(self) -> None:
-        """Give everything back that is not in use."""
-        with self._on_card():
-            self._pool.free_all_blocks()
+        """Give everything back; what is still in use, when it is no more and a card is asked for memory, or how much.
+
+        A pool of CuPy's that is dropped would keep for good what is free in it then, and what comes back later.
+        """
+        _IN_USE[id(self._pool)] = (self._on_card, self._pool)
+        _give_back(id(self._pool))
+
+    def __del__(self) -> None:
+        if hasattr(self, "_pool") and not sys.is_finalizing():
+            self.close()
+
+
+_IN_USE: dict[int, tuple[Callable[[], AbstractContextManager[object]], Any]] = {}
+"""Pools of closed devices, each with what makes its card current, as long as something in them is in use."""
+
+
+def _give_back_unused() -> None:
+    for number in list(_IN_USE):
+        _give_back(number)
+
+
+def _give_back(number: int) -> None:
+    """Give back what is not in use of one of these pools. Finalizers call it for their own alone: pools have locks."""
+    found = _IN_USE.get(number)
+    if found is None:
+        return  # another thread was quicker
+    on_card, pool = found
+    with on_card():
+        pool.free_all_blocks()
+        if not pool.total_bytes():
+            _IN_USE.pop(number, None)
 
 
 class Account:
@@ -137,12 +166,14 @@ class CudaDriver:
 
     def memory_info(self) -> tuple[int, int]:
         """Return free and total bytes of the card, as the driver counts them."""
+        _give_back_unused()
         with self.on_card():
             free, total = cuda.memGetInfo()
         return int(free), int(total)
 
     def take(self, size_bytes: int) -> Slab:
         """Take memory of the card. Raises MemoryError if it has not got that much in one piece."""
+        _give_back_unused()
         try:
             with self.on_card():
                 return self._account.slab(size_bytes)

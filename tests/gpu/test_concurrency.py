@@ -226,3 +226,40 @@ def test_a_runtime_may_be_closed_by_another_thread_while_its_arrays_live_on(card
         assert storage.card_use().regions_bytes == 2 * 16 * 2**20  # of the outer one
         assert set(x.value().tolist()) == {8.0}
         del inner, x
+
+
+def test_scratch_memory_that_outlives_its_runtime_goes_back_to_the_card_when_it_dies(card):
+    with nothing_left(card) as outer:
+        storage, xp = outer.storage, outer.xp()
+        free = free_bytes(storage)
+        with Runtime(MACHINE, storage=storage) as inner, inner.device("/gpu:1"):
+            held = [raw(1024), inner.xp().ones((8, 8)).T]
+        used_bytes = free - free_bytes(storage)
+        values = held[1].value()  # reads a view of memory that is kept, in the scratch memory of a closed device
+        del held[0]
+        gc.collect()
+
+        assert used_bytes >= 64 * 2**20  # scratch memory comes back whole, or not
+        np.testing.assert_array_equal(values, np.ones((8, 8)))
+        held.clear()
+        gc.collect()
+        assert abs(free_bytes(storage) - free) <= OF_CUDA_BYTES
+        assert float(xp.sum(xp.ones(3))) == 3.0
+
+
+def test_an_error_that_leaves_a_runtime_with_scratch_memory_in_its_frames_keeps_none_when_it_is_gone(card):
+    def fails(runtime):
+        with runtime.device("/gpu:0"):
+            held = raw(2**20), runtime.xp().ones((2**16,))
+            raw(2**30)
+            return held
+
+    with nothing_left(card) as outer:
+        free = free_bytes(outer.storage)
+        for _ in range(3):
+            with pytest.raises(OutOfDeviceMemory, match="out of scratch memory"):  # noqa: SIM117
+                with Runtime(MACHINE, storage=outer.storage) as inner:
+                    fails(inner)
+            gc.collect()
+
+        assert abs(free_bytes(outer.storage) - free) <= OF_CUDA_BYTES

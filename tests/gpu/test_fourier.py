@@ -164,11 +164,12 @@ def test_raw_transforms_of_cupy_have_their_work_areas_in_the_scratch_memory_of_t
         scratch = runtime.memories[2].region.scratch
         before = scratch.used_bytes()
         x = cupy.ones(100_003, cupy.complex64)
-        plan = cupy.fft.fft(x)
+        made = cupy.fft.fft(x)
         during = scratch.used_bytes() - before
-        first = complex(plan[0])
-        del plan, x
+        first = complex(made[0])
+        del made, x
 
     assert during >= 2 * 100_003 * 8
     assert during < 3 * 100_003 * 8  # the work area is back: no plan holds it
-    assert (first, scratch.used_bytes()) == (100_003 + 0j, before)
+    assert abs(first - 100_003) < 1
+    assert scratch.used_bytes() == before

@@ -106,6 +106,9 @@ class Pool:
         self.cards.ask("free")
         self.held.clear()
 
+    def total_bytes(self):
+        return len(self.held)
+
 
 class PinnedMemory:
     def __init__(self, size_bytes):
@@ -305,3 +308,92 @@ def test_memory_that_a_card_refuses_is_asked_for_and_never_given_back(cards, mon
     gc.collect()
 
     assert driver.calls() == DriverCalls(mallocs=2)
+
+
+class PoolInUse:
+    """A pool as CuPy's: what is split can only be given back when no part of it is in use any more."""
+
+    def __init__(self):
+        self.taken, self.pieces = 0, 0
+
+    def set_limit(self, size):
+        pass
+
+    def malloc(self, size):
+        self.taken = self.taken or size
+        return Piece(self)
+
+    def used_bytes(self):
+        return self.pieces
+
+    def total_bytes(self):
+        return self.taken
+
+    def free_all_blocks(self):
+        if not self.pieces:
+            self.taken = 0
+
+
+class Piece:
+    def __init__(self, pool):
+        self.pool = pool
+        pool.pieces += 1
+
+    def __del__(self):
+        self.pool.pieces -= 1
+
+
+@pytest.fixture
+def pools(cards, monkeypatch):
+    """Return the pools that are made from now on."""
+    made = []
+
+    def make(allocate):
+        made.append(PoolInUse())
+        return made[-1]
+
+    monkeypatch.setattr(cuda_driver.cupy_memory, "MemoryPool", make)
+    monkeypatch.setattr(cuda_driver, "_IN_USE", {})
+    return made
+
+
+@pytest.mark.parametrize("ask", [lambda driver: driver.memory_info(), lambda driver: driver.take(512)])
+def test_scratch_memory_that_lives_on_goes_back_when_it_dies_and_the_card_is_asked(pools, ask):
+    driver = cuda_driver.CudaDriver(0)
+    scratch = driver.scratch(4096, driver.stream())
+    raw = scratch.allocate(512)
+    scratch.close()
+    held = [pools[0].taken]
+    del scratch
+    ask(driver)
+    held.append(pools[0].taken)
+    del raw
+    ask(driver)
+
+    assert (held, pools[0].taken, cuda_driver._IN_USE) == ([4096, 4096], 0, {})
+
+
+def test_scratch_memory_that_is_dropped_or_used_again_after_its_end_goes_back_too(pools):
+    driver = cuda_driver.CudaDriver(0)
+    dropped, used_again = (driver.scratch(4096, driver.stream()) for _ in range(2))
+    used_again.close()
+    used_again.allocate(512)  # for an array that outlives its runtime, and is read
+    held = [pool.taken for pool in pools]
+    del dropped, used_again
+    gc.collect()
+
+    assert (held, [pool.taken for pool in pools]) == ([4096, 512], [0, 0])
+    assert cuda_driver._IN_USE == {}
+
+
+def test_scratch_memory_goes_back_while_its_own_card_is_current(cards, pools):
+    first, second = (cuda_driver.CudaDriver(number) for number in (0, 1))
+    scratch, current = second.scratch(4096, second.stream()), []
+    raw = scratch.allocate(512)
+    scratch.close()
+    frees = pools[0].free_all_blocks
+    pools[0].free_all_blocks = lambda: (current.append(cards.current), frees())
+    del raw
+    first.memory_info()
+
+    assert (current, cards.current, pools[0].taken) == ([1], 0, 0)

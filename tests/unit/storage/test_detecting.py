@@ -116,7 +116,7 @@ def test_logical_devices_of_several_cards_that_were_detected_are_cut_from_the_on
         x = runtime.xp().ones((64,), device="gpu:2").to_device("gpu:0")
 
         assert (storage.card_use().regions_bytes, x.value().sum()) == (4 * 2**20, 64)
-    with pytest.raises(OutOfDeviceMemory, match=r"GPU:0 cannot start: its limit of 79\.2 GiB"):
+    with pytest.raises(OutOfDeviceMemory, match="cannot start"):
         Runtime(detect(), storage=storage).start()
 
 
