@@ -50,7 +50,7 @@ class Lying:
 
 
 @given(steps, rules)
-@settings(max_examples=50, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 def test_eager_programs_place_refuse_and_account_as_on_other_storages(card, steps, rules):
     (expected, answers), (shaped, _), (found, values) = (
         run(steps, rules, storage) for storage in ("numpy", "shape", card(scratch_bytes=2**22))
