@@ -1,0 +1,35 @@
+"""Times of operations alone, where the device is a GPU and the host computes: TensorFlow keeps int32 in host memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import simgpu as sg
+from simgpu.execution.alone import execute_alone
+
+host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
+
+
+def counted_and_scaled():
+    """Return a graph on one GPU: integers that its kernels keep in host memory, and floats that they keep there."""
+    builder = sg.GraphBuilder()
+    on = {"device": "/gpu:0"}
+    (n,) = sg.add_operation(builder, "Input", name="n", spec=sg.TensorSpec((2**16,), "int32"), **on)
+    (x,) = sg.add_operation(builder, "Input", name="x", spec=sg.TensorSpec((2**16,), "float32"), **on)
+    (twice,) = sg.add_operation(builder, "Add", [n, n], name="twice", **on)
+    (scaled,) = sg.add_operation(builder, "Add", [x, x], name="scaled", **on)
+    builder.fetch(twice=twice, scaled=scaled)
+    return sg.place(builder.build(), sg.Machine("1 x 8MiB"), kernels="tensorflow")
+
+
+def test_what_the_host_computes_for_a_gpu_has_the_time_of_the_host():
+    placement, storage = counted_and_scaled(), host.host_storage()
+    storage.driver.elapsed_ps = lambda *_: 0  # of a card that has nothing to do between two marks
+    feeds = {"n": np.arange(2**16, dtype=np.int32), "x": np.ones(2**16, np.float32)}
+    outputs, times, *_ = execute_alone(placement, feeds, storage)
+
+    assert [placement.device_of(name)[-5:] for name in ("twice", "scaled")] == ["GPU:0", "GPU:0"]
+    assert (times["twice"].launch_ps, times["twice"].compute_ps > 10**6) == (None, True)
+    assert (times["scaled"].launch_ps > 10**6, times["scaled"].compute_ps) == (True, 0)
+    np.testing.assert_array_equal(outputs["twice"], 2 * feeds["n"])
