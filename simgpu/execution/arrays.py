@@ -154,6 +154,8 @@ class ProgramArrays:
             self.storage.compute(row, inputs, outputs, operation.attributes)
             return None
         region = self.regions[task.device]
+        if isinstance(region, CupyRegion):
+            region.order(inputs, outputs)  # its time begins when the copies that it waits for have ended
         start = region.mark()
         self.storage.compute(row, inputs, outputs, operation.attributes)
         return Moments(start, region.mark())

@@ -18,8 +18,8 @@ SIDE = 2048
 """So large that a product takes ten times as long as its launch on any card."""
 
 
-def two_chains(*, devices=(0, 1), side=None, machine="2 x 256MiB"):
-    """Return two chains of products, on a device each, of which only sums leave their device."""
+def two_chains(*, devices=(0, 1), side=None, machine="2 x 256MiB", ends_on=None):
+    """Return chains of products, on a device each, of which only sums leave their device: for a last step elsewhere."""
     builder = sg.GraphBuilder()
     spec = sg.TensorSpec((side or SIDE,) * 2, "float32")
     values = np.random.default_rng(1).random(spec.shape, np.float32) * np.float32(2 / spec.shape[0])
@@ -32,6 +32,8 @@ def two_chains(*, devices=(0, 1), side=None, machine="2 x 256MiB"):
         for step in range(STEPS):
             (end,) = sg.add_operation(builder, "MatMul", [end, weights], name=f"product{chain}{step}", **on)
         (total,) = sg.add_operation(builder, "ReduceSum", [end], name=f"total{chain}", **on)
+        if ends_on is not None:
+            (total,) = sg.add_operation(builder, "Neg", [total], name="end", device=f"/gpu:{ends_on}")
         builder.fetch(**{f"total{chain}": total})
     return sg.place(builder.build(), sg.Machine(machine))
 
@@ -95,6 +97,17 @@ def test_each_operation_is_timed_once_and_its_span_is_its_time_alone(card):
     )
     assert min(products) > 0
     assert sum(span.end_ps - span.start_ps for span in computed) == sum(busy_ps(trace))
+
+
+def test_waiting_for_another_device_is_no_part_of_the_time_of_an_operation(card):
+    """On the real clock: what the second device launches early waits for the first one's products, and a copy."""
+    placement, storage = two_chains(devices=(0,), ends_on=1), card()
+    sg.execute(placement, storage=storage)
+    outputs, trace = sg.execute(placement, storage=storage)
+    times = {span.name: span.end_ps - span.start_ps for span in trace.spans if span.kind == "compute"}
+
+    assert times["end"] < sum(time for name, time in times.items() if name.startswith("product")) / 4
+    assert outputs["total0"] < 0
 
 
 def test_slower_links_of_the_machine_take_longer(card):

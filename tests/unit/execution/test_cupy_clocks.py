@@ -33,3 +33,21 @@ def test_what_the_host_computes_for_a_gpu_has_the_time_of_the_host():
     assert (times["twice"].launch_ps, times["twice"].compute_ps > 10**6) == (None, True)
     assert (times["scaled"].launch_ps > 10**6, times["scaled"].compute_ps) == (True, 0)
     np.testing.assert_array_equal(outputs["twice"], 2 * feeds["n"])
+
+
+def test_the_span_of_an_operation_begins_behind_the_copies_that_it_waits_for():
+    builder = sg.GraphBuilder()
+    (x,) = sg.add_operation(builder, "Input", name="x", spec=sg.TensorSpec((64,), "float32"), device="/gpu:0")
+    (y,) = sg.add_operation(builder, "Neg", [x], name="y", device="/gpu:0")
+    (z,) = sg.add_operation(builder, "Abs", [y], name="z", device="/gpu:1")
+    builder.fetch(z=z)
+    placement, storage = sg.place(builder.build(), sg.Machine("2 x 8MiB")), host.host_storage(is_lazy=True)
+    sg.execute(placement, {"x": np.ones(64, np.float32)}, storage=storage)
+    log, happens_before = storage.driver.log, storage.driver.happens_before
+    kernels = [number for number, work in enumerate(log) if work.what == "kernel"]
+
+    assert len(kernels) == 2
+    for kernel in kernels:
+        start = next(work for work in log[kernel::-1] if work.what == "event" and work.stream == log[kernel].stream)
+        (copy,) = (work for work in log if work.what == "copy" and work.writes[0][0] == log[kernel].reads[0][0])
+        assert happens_before(copy, start)
