@@ -87,7 +87,10 @@ class Recording:
 
     @property
     def trace(self) -> Trace:
-        """Spans, memory events and decisions, on the host's clock. What was alive before is granted at time 0."""
+        """Spans, memory events and decisions, on the host's clock. What was alive before is granted at time 0.
+
+        What a card computes by itself has the span of its launch.
+        """
         operations = self._followed().operations
         assert self._trace is not None, "whoever has versions has a trace"
         return self._trace.finished(operations)

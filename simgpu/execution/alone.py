@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from simgpu.execution.arrays import ProgramArrays
 from simgpu.execution.feeds import checked_feeds
 from simgpu.placement import Placement
-from simgpu.program import Program, Progress, TaskKind, lower
-from simgpu.storage import Storage
+from simgpu.program import Program, Progress, Task, TaskKind, lower
+from simgpu.storage import Region, Storage
 from simgpu.trace import CardUse
 from simgpu.units import PS_PER_NS
 
@@ -36,7 +36,8 @@ def execute_alone(
     """Run a placed graph, operation by operation in the order of the graph as far as they are ready.
 
     Returns the fetched tensors by name, the time of each operation by its name, and what of a card was used. Each
-    operation is run twice, the first time to warm up. Raises what `execute` raises.
+    operation is run once to warm up, and then timed; what is launched twice: its launch, and its kernels. Raises what
+    `execute` raises.
     """
     program = lower(placement)
     feeds = {} if storage.name == "shape" and not feeds else checked_feeds(placement.graph, feeds or {})
@@ -92,14 +93,20 @@ class _Alone:
         region = self.arrays.regions[task.device]
         self.arrays.finish()
         if not self.arrays.is_launched(task):
-            start_ns = perf_counter_ns()
-            self.arrays.work(task)
-            region.finish()  # of what a GPU does with values of the host
-            return AloneTime((perf_counter_ns() - start_ns) * PS_PER_NS, None)
+            return AloneTime(self._on_host_ps(task, region), None)
+        launch_ps = self._on_host_ps(task, None)  # nothing holds the device: some wait for what they launch
+        self.arrays.finish()
         region.hold()
-        start, start_ns = region.mark(), perf_counter_ns()
+        start = region.mark()
         self.arrays.work(task)
-        launch_ps = (perf_counter_ns() - start_ns) * PS_PER_NS
         end = region.mark()
         self.arrays.finish()
         return AloneTime(storage.between_ps(start, end), launch_ps)
+
+    def _on_host_ps(self, task: Task, until: Region | None) -> int:
+        """Do a task; return what the host takes for it, and where one is given, until its device has finished."""
+        start_ns = perf_counter_ns()
+        self.arrays.work(task)
+        if until is not None:
+            until.finish()  # of what a GPU does with values of the host
+        return (perf_counter_ns() - start_ns) * PS_PER_NS

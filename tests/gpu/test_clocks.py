@@ -155,7 +155,7 @@ def test_a_run_that_fails_in_the_middle_is_told_and_gives_everything_back(card, 
 
     def fails(rule, inputs, outputs, attributes):
         computed.append(rule.name)
-        if len(computed) == 2 * len(before) + 3:  # both variables are filled first; each before is run twice
+        if len(computed) == 3 * len(before) + 3:  # both variables are filled first; each before is run three times
             raise ArithmeticError("it does not add up")
         compute(rule, inputs, outputs, attributes)
 

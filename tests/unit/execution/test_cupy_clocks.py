@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter, sleep
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,23 @@ def test_what_the_host_computes_for_a_gpu_has_the_time_of_the_host():
     assert (times["twice"].launch_ps, times["twice"].compute_ps > 10**6) == (None, True)
     assert (times["scaled"].launch_ps > 10**6, times["scaled"].compute_ps) == (True, 0)
     np.testing.assert_array_equal(outputs["twice"], 2 * feeds["n"])
+
+
+def test_the_launch_of_what_waits_for_the_card_is_timed_while_nothing_holds_it():
+    placement, storage, held = counted_and_scaled(), host.host_storage(), [0.0]
+    driver = storage.driver
+    run = driver.run
+
+    def waits(*arguments):
+        sleep(max(0.0, held[0] - perf_counter()))
+        return run(*arguments)
+
+    driver.run = waits
+    driver.hold = lambda stream, time_us: held.__setitem__(0, perf_counter() + 0.2)
+    _, times, *_ = execute_alone(placement, {"n": np.ones(2**16, np.int32), "x": np.ones(2**16, np.float32)}, storage)
+
+    assert held[0] > 0
+    assert 0 < times["scaled"].launch_ps < 10**11  # not the 0.2 seconds for which the card was held
 
 
 def test_the_span_of_an_operation_begins_behind_the_copies_that_it_waits_for():
