@@ -10,12 +10,10 @@ import pytest
 import simgpu as sg
 from simgpu.arrays import Runtime
 from simgpu.units import MiB
-from tests.gpu.test_limits import PAGE_BYTES, free_bytes, halves, some_work
+from tests.gpu.test_limits import OF_CUDA_BYTES, free_bytes, halves, some_work
 
 pytestmark = pytest.mark.gpu
 ESCAPED_BYTES, RESERVE_BYTES = 512 * MiB, 256 * MiB
-OF_CUDA_BYTES = 4 * PAGE_BYTES
-"""What streams and events take at most, of pieces that CUDA shares out among all of its own."""
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.gpu import conftest as shared
 from tests.gpu import test_cards as cards
 from tests.gpu import test_clocks as clocks
 from tests.gpu import test_concurrency as concurrency
+from tests.gpu import test_driver_calls as driver_calls
 from tests.gpu import test_fourier as fourier
 from tests.gpu import test_ledgers as ledgers
 from tests.gpu import test_limits as limits
@@ -25,12 +26,15 @@ from tests.gpu import test_order as order
 from tests.gpu import test_placement as placement
 from tests.gpu import test_random as random_numbers
 from tests.gpu import test_sanitizer as sanitizer
+from tests.gpu import test_watch as watch
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
+FIXTURES = ("card", "warm")
 NEED_CUDA = {
     "test_the_sanitizer_finds_nothing",  # see test_sanitizing
     "test_arrays_outlive_their_runtime",  # CuPy's own pool
+    "test_raw_calls_of_cupy_use_scratch_memory_that_is_there",  # CuPy's own kernels
     "test_in_steady_state_nothing_waits_for_the_card_and_nothing_is_taken_of_it",  # a card that is busy meanwhile
     "test_a_transform_without_scratch_memory_for_it_is_refused_and_others_go_on",  # memory that kernels take
 }
@@ -61,10 +65,12 @@ def warm(card):
 def cases_in(module):
     """Return the tests of a module that need nothing but storage, with all values of their parameters."""
     for name, test in vars(module).items():
-        if not name.startswith("test_") or name in NEED_CUDA or {"cupy", "runtime"} & set(parameters(test)):
+        if not name.startswith("test_") or name in NEED_CUDA:
             continue
         marks = [mark.args[:2] for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
         names = [name for name, _ in marks]
+        if not set(parameters(test)) <= {*names, *FIXTURES}:
+            continue
         for values in product(*(values for _, values in marks)):
             given = dict(zip(names, values, strict=True))
             yield pytest.param(test, given, id="-".join([name, *map(str, values)]))
@@ -92,7 +98,10 @@ def steady(measure):
     return time
 
 
-MODULES = (cards, clocks, concurrency, fourier, ledgers, limits, order, placement, random_numbers, sanitizer)
+MODULES = (
+    *(cards, clocks, concurrency, driver_calls, fourier, ledgers, limits, order, placement, random_numbers),
+    *(sanitizer, watch),
+)
 
 
 @pytest.mark.parametrize(("test", "given"), [case for module in MODULES for case in cases_in(module)])
@@ -102,5 +111,5 @@ def test_on_the_stand_in(test, given, card, request, monkeypatch):
     monkeypatch.setattr(clocks, "SIDE", 128)
     monkeypatch.setattr(alone._Alone, "_time", steady(alone._Alone._time))
     monkeypatch.setattr(random_numbers, "draw", draw)
-    needed = {name: request.getfixturevalue(name) for name in ("card", "warm") if name in parameters(test)}
+    needed = {name: request.getfixturevalue(name) for name in FIXTURES if name in parameters(test)}
     test(**needed, **given)
