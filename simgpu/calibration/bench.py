@@ -9,6 +9,7 @@ measured with an idle device, and device time while the device is held until all
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle, pairwise
 from statistics import median_low
 from time import perf_counter_ns
@@ -17,10 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simgpu.calibration.case import Case
+from simgpu.calibration.values import has_values, values_of
 from simgpu.costs.measured_records import OperationSample, spread
 from simgpu.errors import CalibrationError
 from simgpu.graph import TensorSpec
-from simgpu.kernels import array_dtype, rule
+from simgpu.kernels import rule
 from simgpu.storage import Region, Storage
 from simgpu.units import PS_PER_MS, PS_PER_NS, PS_PER_S, MiB
 
@@ -33,8 +35,6 @@ _FEWEST, _MOST = 3, 100
 _LONG_PS = PS_PER_S // 4
 """What takes this long is measured once more, and not three times."""
 _MOST_AT_ONCE, _MOST_HOLDS = 20, 16
-_PATTERN = 4099
-"""How many indices or truth values are drawn; then they are repeated."""
 _PLACES = 5
 """How many places arrays have in turn."""
 
@@ -64,7 +64,7 @@ class Bench:
 
     def fits(self, case: Case) -> bool:
         """Tell whether both halves of the memory have room for a case. Raises GraphError for inputs that do not fit."""
-        needs = [_needs_values(case, number, spec) for number, spec in enumerate(case.inputs)]
+        needs = [has_values(case, number) for number in range(len(case.inputs))]
         sizes = [_rounded(spec) for spec in case.inputs]
         plain = sum(size for size, need in zip(sizes, needs, strict=True) if not need)
         chosen = sum(size for size, need in zip(sizes, needs, strict=True) if need) + sum(map(_rounded, case.outputs))
@@ -106,13 +106,13 @@ class Bench:
 
         return run
 
-    def times(self, run: Callable[[], None], refresh: Callable[[], None]) -> Times:
+    def times(self, run: Callable[[], None], refresh: Callable[[], Any]) -> Times:
         """Measure something that the device does, after running it once. `refresh` is called before, and not timed."""
         run()
         self.region.finish()
         return self._launched(run) if self.is_asynchronous else Times((0,), self._done(run, refresh))
 
-    def _done(self, run: Callable[[], None], refresh: Callable[[], None]) -> list[int]:
+    def _done(self, run: Callable[[], None], refresh: Callable[[], Any]) -> list[int]:
         """Return the times of something that returns when it is done."""
         times: list[int] = []
         while len(times) < _MOST and (len(times) < _FEWEST or sum(times) < _ENOUGH_PS):
@@ -180,31 +180,28 @@ class Bench:
         step = max(0, self._half_bytes - used) // _PLACES // GRAIN_BYTES * GRAIN_BYTES
         return [step * number for number in range(_PLACES)] if step else [0]
 
-    def _refreshed(self, case: Case) -> Callable[[], None]:
+    def _refreshed(self, case: Case) -> Callable[[], Any]:
         """Return what writes the first input anew, with what it holds, if there is room for both."""
         if not case.inputs:
             return lambda: None
         spec = case.inputs[0]
         source = self._half_bytes - _rounded(spec)
-        if self.is_asynchronous or source < _rounded(spec) or _values(case, 0, spec) is not None:
+        if self.is_asynchronous or source < _rounded(spec):
             return lambda: None
-        make, copy = self.region.arrays(spec), self.storage.copy
-        first, again = make(0), make(source)
-
-        def refresh() -> None:
-            copy(again, first)
-
-        return refresh
+        make, values = self.region.arrays(spec), values_of(case, 0)
+        if values is not None:
+            return partial(self.storage.write, make(self._half_bytes), values)
+        return partial(self.storage.copy, make(source), make(0))
 
     def _arrays(self, case: Case, shift: int = 0) -> tuple[list[Any], list[Any]]:
         """Return inputs and outputs. All but the first input move by `shift` bytes."""
         plain, chosen = _Shelf(self, 0), _Shelf(self, self._half_bytes)
         inputs = []
         for number, spec in enumerate(case.inputs):
-            values = _values(case, number, spec)
-            inputs.append((plain if values is None else chosen).array(spec))
-            if values is not None and shift == 0:  # it lies in the same place for every shift
-                self.storage.write(inputs[-1], values)
+            is_chosen = has_values(case, number)
+            inputs.append((chosen if is_chosen else plain).array(spec))
+            if is_chosen and shift == 0:  # it lies in the same place for every shift
+                self.storage.write(inputs[-1], values_of(case, number))
             if number == 0:
                 plain.skip(shift)
         chosen.skip(shift)
@@ -237,19 +234,3 @@ class _Shelf:
 
 def _rounded(spec: TensorSpec) -> int:
     return -(-spec.nbytes // GRAIN_BYTES) * GRAIN_BYTES
-
-
-def _needs_values(case: Case, number: int, spec: TensorSpec) -> bool:
-    """Tell whether an input must be an index or a truth value."""
-    return spec.dtype == "bool" or (case.type == "Gather" and number == 1)
-
-
-def _values(case: Case, number: int, spec: TensorSpec) -> Any:
-    """Return values for an input that must be an index or a truth value; None where any will do."""
-    if not _needs_values(case, number, spec):
-        return None
-    if spec.dtype == "bool":
-        return np.resize(np.random.default_rng(1).random(_PATTERN) < 0.5, spec.shape)
-    rows = case.inputs[0].shape[case.attributes.get("axis", 0)]
-    drawn = np.random.default_rng(1).integers(0, rows, _PATTERN)
-    return np.resize(drawn, spec.shape).astype(array_dtype(spec.dtype))

@@ -9,22 +9,20 @@ from itertools import chain
 
 import numpy as np
 
+from simgpu.calibration import plan_array_api, plan_linalg, plan_networks
 from simgpu.calibration.case import Case, case
-from simgpu.calibration.plan_elements import (
-    array_api_cases,
-    element_cases,
-    moving_cases,
-    pooling_cases,
-    shape_of,
-    summing_cases,
-)
+from simgpu.calibration.plan_elements import element_cases, moving_cases, pooling_cases, shape_of, summing_cases
 from simgpu.calibration.plan_products import convolution_cases, product_cases
+from simgpu.calibration.plan_rows import cases_of
 from simgpu.graph import TensorSpec
 from simgpu.units import GiB, MiB
 
 QUICK_BUDGET_S, FULL_BUDGET_S = 15.0, 165.0
 _OFTEN = {"Conv": 10, "MatMul": 8, "Gemm": 4, "Add": 2, "MaxPool": 2, "Concat": 2}
 """How many cases of a type come for each one of others."""
+_TURNS_BEFORE = 3
+"""So many turns of what networks use come in each tier before the functions of the array API standard."""
+_SMALL_BYTES = 8192
 _REGION_BYTES_PER_S = 64 * MiB
 """So much memory for each second of a quick calibration: to fill it takes a part of the time."""
 _COPY_SIZES = (1, *(2**exponent for exponent in range(8, 31, 2)))
@@ -51,7 +49,7 @@ class Plan:
 def default_plan(*, quick: bool = False, budget_s: float | None = None, seed: int = 0) -> Plan:
     """Return the plan for a whole device, or with `quick` a rough one. The seed draws sizes and shuffles each tier."""
     plan = Plan(
-        operations=ordered(all_cases(seed), seed),
+        operations=ordered(with_skeleton(all_cases(seed)), seed),
         contention=(
             case("MatMul", (1024, 1024), (1024, 1024)),
             case("Add", shape_of(21), shape_of(21)),
@@ -67,6 +65,19 @@ def default_plan(*, quick: bool = False, budget_s: float | None = None, seed: in
     return replace(plan, budget_s=budget_s, copy_sizes=sizes, chains=(10, 40), region_bytes=region_bytes)
 
 
+NOT_MEASURED = {
+    "Input": "the caller gives its values before a program runs",
+    "Variable": "it is filled before a program runs",
+    "Profiled": "its duration is given with it",
+    "StringLength": "strings lie in the memory of CPUs alone, and how long they are no shape tells",
+    **dict.fromkeys(
+        ("getitem_mask", "nonzero", "repeat_each", "unique_all", "unique_counts", "unique_inverse", "unique_values"),
+        "the shapes of its results follow from values, so no graph that is predicted can hold it",
+    ),
+}
+"""Operation types that have no case, and why."""
+
+
 def all_cases(seed: int) -> list[Case]:
     """Return every case, in no order that matters."""
     products, convolutions = (np.random.default_rng([seed, number]) for number in range(2))
@@ -75,7 +86,7 @@ def all_cases(seed: int) -> list[Case]:
         moving_cases(),
         summing_cases(),
         pooling_cases(),
-        array_api_cases(),
+        cases_of((*plan_networks.ROWS, *plan_array_api.ROWS, *plan_linalg.ROWS)),
         product_cases(products),
         convolution_cases(convolutions),
         _on_the_host(),
@@ -98,10 +109,22 @@ def _on_the_host() -> Iterable[Case]:
         yield Case("Shape", (spec,), {}, 2, "CPU")
 
 
+def with_skeleton(cases: Sequence[Case]) -> list[Case]:
+    """Return cases of which each type has one in tier 0 at least: where there is none, a small one goes there."""
+    begun = {found.type for found in cases if found.tier == 0}
+    others: dict[str, list[Case]] = {}
+    for found in cases:
+        if found.type not in begun:
+            others.setdefault(found.type, []).append(found)
+    first = [min(group, key=lambda found: abs(found.work.bytes - _SMALL_BYTES)) for group in others.values()]
+    return [*cases, *(replace(found, tier=0) for found in first)]
+
+
 def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
     """Return cases by tier, and in each tier so that any beginning of it has some of every type.
 
-    Which come first of a type is drawn from the seed. Types that have more to tell come more often.
+    Which come first of a type is drawn from the seed. Types that have more to tell come more often, and functions of
+    the array API standard after the first turns of what networks use.
     """
     listed = list({_identity(found): found for found in sorted(cases, key=lambda found: -found.tier)}.values())
     draws = np.random.default_rng([seed, 2]).permutation(len(listed))
@@ -109,7 +132,8 @@ def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
     seen: Counter[tuple[int, str]] = Counter()
     rounds: list[tuple[int, float]] = []
     for found in shuffled:
-        rounds.append((found.tier, seen[found.tier, found.type] / _OFTEN.get(found.type, 1)))
+        turn = seen[found.tier, found.type] / _OFTEN.get(found.type, 1)
+        rounds.append((found.tier, turn + (0 if found.type[0].isupper() else _TURNS_BEFORE)))
         seen[found.tier, found.type] += 1
     return tuple(shuffled[number] for number in sorted(range(len(listed)), key=rounds.__getitem__))
 

@@ -20,9 +20,6 @@ _OFTEN = ("Relu", "Identity", "Sigmoid", "Clip", "Sqrt", "Exp", "Tanh", "Erf")
 _SELDOM = ("LeakyRelu", "Elu", "HardSigmoid", "Abs", "Log", "Neg", "Reciprocal", "Ceil", "Floor")
 _BINARY = ("Add", "Mul", "Sub", "Div")
 _BINARY_SELDOM = ("Pow", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual")
-_ARRAY_API_ONE = ("abs", "exp", "log", "sqrt", "negative", "tanh", "sin", "cos", "square", "sign", "isfinite")
-_ARRAY_API_TWO = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "equal", "less", "pow")
-_ARRAY_API_SUMS = ("sum", "max", "min", "mean", "prod", "std", "var", "sort")
 _REDUCTIONS = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
 
 
@@ -194,19 +191,3 @@ def pooling_cases() -> Iterator[Case]:
                     yield case(type, (1, channels, size, size), tier=tier, **options)
                 if channels == 60:
                     yield case("MaxPool", (8, channels, size, size), tier=tier, **options)
-
-
-def array_api_cases() -> Iterator[Case]:
-    """Yield functions of the array API standard, coarsely."""
-    for exponent in _COARSE:
-        shape = shape_of(exponent)
-        for type in _ARRAY_API_ONE:
-            yield case(type, shape, tier=2)
-        for type in _ARRAY_API_TWO:
-            yield case(type, shape, shape, tier=2)
-            for shapes in _stretched(exponent):
-                yield case(type, *shapes, tier=3)
-        for type in _ARRAY_API_SUMS:
-            yield case(type, (max(1, 2**exponent // 64), 64), tier=3)
-        yield case("permute_dims", (max(1, 2**exponent // 64), 64), tier=3, axes=(1, 0))
-        yield case("concat", shape, shape, tier=3, axis=0)

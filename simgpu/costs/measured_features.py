@@ -15,9 +15,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from simgpu.costs.measured_shape import Features, Product, first_dtype, log2, total
+from simgpu.costs.measured_array_api import DESCRIBED as ARRAY_API
+from simgpu.costs.measured_shape import Features, Product, first_dtype, log2, product_features, total
 from simgpu.costs.measured_windows import average_pool, convolution, max_pool
-from simgpu.graph import ITEM_BYTES
 from simgpu.kernels import Attributes
 from simgpu.kernels.rules import Specs
 
@@ -94,12 +94,6 @@ def _gemm(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
     terms = (calls + extras, moved + 2 * extras * outputs[0].nbytes, flop)
     path = f"turned {turned}" if turned else ""
     return replace(plain, family="Gemm", path=path, counts=(1.0, extras), terms=terms)
-
-
-def product_features(product: Product, dtype: str) -> Features:
-    """Return the features of a stack of products as MatMul computes it."""
-    moved = ITEM_BYTES[dtype] * product.items
-    return Features("MatMul", "stacks", dtype, (1.0,), (1.0, moved, product.flop), product.place)
 
 
 def _folded(family: str) -> Describe:
@@ -211,6 +205,7 @@ def _normalised_channels(inputs: Specs, outputs: Specs, attributes: Attributes) 
 
 
 _DESCRIBED: Mapping[str, Describe] = {
+    **ARRAY_API,
     "MaxPool": max_pool,
     "AveragePool": average_pool,
     "MatMul": _matmul,

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simgpu.costs.measured_features import features, product_features
+from simgpu.costs.measured_features import features
 from simgpu.costs.measured_records import Calibration, OperationSample
-from simgpu.costs.measured_shape import Features, Product
+from simgpu.costs.measured_shape import Features, Product, product_features
 from simgpu.costs.measured_surface import Surface
 from simgpu.kernels import Attributes, rule
 from simgpu.kernels.rules import Specs

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from simgpu.graph import ITEM_BYTES
 from simgpu.kernels.rules import Specs
 
 
@@ -65,6 +66,17 @@ def total(specs: Specs) -> int:
 
 
 def first_dtype(inputs: Specs, outputs: Specs) -> str:
-    """Return the dtype by which samples are told apart: that of the first floating input, else of the first tensor."""
-    dtypes = [spec.dtype for spec in (*inputs, *outputs)]
-    return next((dtype for dtype in dtypes if "float" in dtype), dtypes[0] if dtypes else "float32")
+    """Return the dtype by which samples are told apart: that of the first floating or complex input.
+
+    Without one, that of the first input that is no truth value; without inputs, that of the first result.
+    """
+    dtypes = [spec.dtype for spec in inputs or outputs]
+    floating = (dtype for dtype in dtypes if "float" in dtype or "complex" in dtype)
+    others = (dtype for dtype in dtypes if dtype != "bool")
+    return next(floating, None) or next(others, None) or (dtypes[0] if dtypes else "float32")
+
+
+def product_features(product: Product, dtype: str) -> Features:
+    """Return the features of a stack of products as MatMul computes it."""
+    moved = ITEM_BYTES[dtype] * product.items
+    return Features("MatMul", "stacks", dtype, (1.0,), (1.0, moved, product.flop), product.place)

@@ -48,7 +48,8 @@ def some(type, count, *, start=0, most_bytes=2**28):
     fitting = [
         found
         for found in default_plan().operations
-        if (found.type, found.kind, found.inputs[0].dtype) == (type, "GPU", "float32")
+        if (found.type, found.kind) == (type, "GPU")
+        and found.inputs[0].dtype == "float32"
         and found.work.bytes <= most_bytes
     ]
     return fitting[start : start + count]
