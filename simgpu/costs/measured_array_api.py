@@ -166,12 +166,9 @@ def _decomposed(family: str) -> Describe:
     def describe(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
         rows, columns = inputs[0].shape[-2:]
         stack = inputs[0].size // max(1, rows * columns)
-        path = " ".join(
-            f"{key} {attributes[key]}" for key in ("full_matrices", "mode", "ord", "n") if key in attributes
-        )
         terms = (1.0, stack, total(inputs) + total(outputs), _flop(family, inputs, outputs, attributes))
         place = (log2(stack), log2(max(rows, columns)), log2(min(rows, columns)))
-        return Features(family, path, inputs[0].dtype, (1.0, stack), terms, place)
+        return Features(family, _variant(family, attributes), inputs[0].dtype, (1.0, stack), terms, place)
 
     return describe
 
