@@ -34,7 +34,9 @@ _ENOUGH_PS = 2 * PS_PER_MS
 _FEWEST, _MOST = 3, 100
 _LONG_PS = PS_PER_S // 4
 """What takes this long is measured once more, and not three times."""
-_MOST_AT_ONCE, _MOST_HOLDS = 20, 16
+MOST_HOLDS = 16
+"""How often a device is held at most while work for it is launched."""
+_MOST_AT_ONCE = 20
 _PLACES = 5
 """How many places arrays have in turn."""
 
@@ -56,7 +58,7 @@ class Bench:
         self._half_bytes = limit_bytes * (_FOR_TEMPORARIES - 1) // _FOR_TEMPORARIES // 2 // GRAIN_BYTES * GRAIN_BYTES
         self.is_asynchronous = storage.is_asynchronous and kind == "GPU"
         self._fill()
-        self._hold_ps = self._held() if self.is_asynchronous else 0
+        self.hold_ps = self._held() if self.is_asynchronous else 0
 
     def close(self) -> None:
         """Give the memory back."""
@@ -145,7 +147,7 @@ class Bench:
 
     def _back_to_back(self, run: Callable[[], None], groups: int, count: int, host_ps: int) -> list[int]:
         """Return the time of the device for one of `count`, for each group. All are launched while it is held."""
-        for _ in range(min(_MOST_HOLDS, 1 + 3 * groups * count * host_ps // (2 * max(1, self._hold_ps)))):
+        for _ in range(min(MOST_HOLDS, 1 + 3 * groups * count * host_ps // (2 * max(1, self.hold_ps)))):
             self.region.hold()
         marks = [self.region.mark()]
         for _ in range(groups):

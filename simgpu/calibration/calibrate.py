@@ -10,14 +10,14 @@ from time import monotonic
 from simgpu.calibration.bench import Bench
 from simgpu.calibration.case import Case, case
 from simgpu.calibration.compiling import compile_kernels
-from simgpu.calibration.copies import open_copies
+from simgpu.calibration.copies import Copies, open_copies
 from simgpu.calibration.facts import device_facts, free_host_bytes
 from simgpu.calibration.overheads import overheads
 from simgpu.calibration.plan import Plan, default_plan
 from simgpu.calibration.siblings import contention
 from simgpu.costs import Calibration, ContentionSample, CopySample, OperationSample, Overheads
-from simgpu.errors import CalibrationError, InvalidValue, SimgpuError, check_type
-from simgpu.kernels import rule
+from simgpu.errors import CalibrationError, InvalidValue, MissingDependency, SimgpuError, check_type
+from simgpu.kernels import array_dtype, rule
 from simgpu.storage import Storage, storage_named
 from simgpu.units import PS_PER_S, MiB, short_size
 
@@ -107,30 +107,37 @@ class _Run:
         sizes = [size for size in self._plan.copy_sizes if size <= self._memory_bytes // 2]
         copies = open_copies(self._storage, max(sizes, default=1))
         found: list[CopySample] = []
-        too_large = [short_size(size) for size in sizes if not copies.fits(size)]
-        if too_large:
-            self._leave_out(f"copies of {', '.join(too_large)} do not fit into its memory")
+        self._leave_out_copies(copies, sizes)
         try:
             for sample in copies.samples(sizes):
                 found.append(sample)
-                self._on_progress("copies", len(found), 6 * len(sizes))
+                self._on_progress("copies", len(found), len(copies.ways) * len(sizes))
                 if self._left_s() < limit:
                     break
         finally:
             copies.close()
         return found
 
+    def _leave_out_copies(self, copies: Copies, sizes: Sequence[int]) -> None:
+        too_large = [size for size in sizes if not copies.fits(size)]
+        if too_large:
+            self._leave_out(f"copies of {_in_words(too_large)} do not fit into its memory")
+        unpinned = [
+            size for size in sizes if copies.fits(size) and not all(copies.fits(size, way) for way in copies.ways)
+        ]
+        if unpinned:
+            self._leave_out(f"the host does not pin as much memory as copies of {_in_words(unpinned)} need")
+
     def _contention(self) -> list[ContentionSample]:
         """Measure siblings within an eighth of the time."""
-        limit, found = self._left_s() * 7 / 8, list[ContentionSample]()
-        if not self._plan.contention:
+        plan, found = self._plan, list[ContentionSample]()
+        steps = len(plan.contention) * len(plan.siblings)
+        if not steps:
             return found
         try:
-            for sample in contention(self._storage, self._plan.contention, self._plan.siblings):
+            for sample in contention(self._storage, plan.contention, plan.siblings, self._left_s() / 8):
                 found.append(sample)
-                self._on_progress("siblings", len(found), len(self._plan.contention) * len(self._plan.siblings))
-                if self._left_s() < limit:
-                    break
+                self._on_progress("siblings", len(found), steps)
         except (SimgpuError, MemoryError) as error:
             self._leave_out(f"siblings at work at once do not fit into its memory ({error})")
         return found
@@ -142,11 +149,13 @@ class _Run:
         self._on_progress("overheads", 0, 1)
         small = next((copy for copy in copies if copy.way == "d2d"), None)
         copy_ps = 0 if small is None else small.host_ps if self._storage.is_asynchronous else small.time_ps
-        return overheads(self._storage, bench, self._plan.chains, copy_ps)
+        found = overheads(self._storage, bench, self._plan.chains, copy_ps)
+        self._on_progress("overheads", 1, 1)
+        return found
 
     def _operations(self, benches: _Benches) -> list[OperationSample]:
         flop_per_s, bytes_per_s = (_rate(benches.of("GPU").sample(probe)) for probe in _PROBES)
-        cases, samples = self._plan.operations, list[OperationSample]()
+        cases, samples = _computable(self._plan.operations), list[OperationSample]()
         for number, found in enumerate(cases):
             if self._left_s() <= 0:
                 break
@@ -204,6 +213,19 @@ class _Benches:
                 if size <= _SMALLEST_REGION_BYTES:
                     raise CalibrationError(f"no device of {size} B can be opened: {error}; free memory") from error
                 size //= 2
+
+
+def _computable(cases: Sequence[Case]) -> Sequence[Case]:
+    """Return cases without those on bfloat16 where `ml_dtypes` is missing: no array can be of that then."""
+    try:
+        array_dtype("bfloat16")
+    except MissingDependency:
+        return [found for found in cases if not any(spec.dtype == "bfloat16" for spec in found.inputs)]
+    return cases
+
+
+def _in_words(sizes: Sequence[int]) -> str:
+    return ", ".join(map(short_size, sizes))
 
 
 def _unsteadiness(sample: OperationSample) -> float:

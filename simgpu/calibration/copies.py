@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from simgpu.calibration.case import case
+from simgpu.calibration.facts import free_host_bytes
+from simgpu.calibration.pinned import pinned_copies
+from simgpu.costs.measured_machine import PINNED_WAYS
 from simgpu.costs.measured_records import WAYS, CopySample, spread
 from simgpu.errors import SimgpuError
 from simgpu.graph import TensorSpec
@@ -19,6 +22,8 @@ from simgpu.units import PS_PER_MS, PS_PER_NS, PS_PER_S
 
 _PAIRS = 4
 _BESIDE_BYTES = 4096
+_OF_FREE_MEMORY = 4
+"""One part in so many of the host's free memory is pinned at most."""
 _TO_THE_DEVICE = ("h2d", "h2d-pageable")
 _FEWEST, _MOST = 3, 50
 _ENOUGH_PS, _LONG_PS = 3 * PS_PER_MS, PS_PER_S // 4
@@ -34,6 +39,9 @@ class Copies:
         storage.check_start([Opening(name, "GPU", limit_bytes) for name in names])
         self._gpus = [storage.open(limit_bytes, "GPU", device=name) for name in names]
         self._cpus = [storage.open(limit_bytes, "CPU") for _ in range(2)]
+        largest_bytes = limit_bytes - _BESIDE_BYTES
+        self._pinned = pinned_copies(storage, self._gpus[0], largest_bytes, free_host_bytes() // _OF_FREE_MEMORY)
+        self.ways = [way for way in WAYS if self._pinned is not None or way not in PINNED_WAYS]
 
     def close(self) -> None:
         """Give the memory back."""
@@ -43,14 +51,22 @@ class Copies:
     def samples(self, sizes: Sequence[int]) -> Iterator[CopySample]:
         """Yield every way for each size that fits, the sizes in order."""
         for size in sizes:
-            for way in WAYS if self.fits(size) else ():
-                yield self._sample(way, size)
+            for way in self.ways:
+                if self.fits(size, way):
+                    yield self._sample(way, size)
 
-    def fits(self, size: int) -> bool:
-        """Tell whether the regions have room for copies of a size, and for a byte that is read after each."""
-        return size + _BESIDE_BYTES <= self.limit_bytes
+    def fits(self, size: int, way: str = "d2d") -> bool:
+        """Tell whether the regions have room for copies of a size, and for a byte that is read after each.
+
+        Copies with pinned memory also need as much of that as the host allows.
+        """
+        has_pinned = self._pinned is not None and size <= self._pinned.limit_bytes
+        return size + _BESIDE_BYTES <= self.limit_bytes and (has_pinned or way not in PINNED_WAYS)
 
     def _sample(self, way: str, size: int) -> CopySample:
+        if way in PINNED_WAYS:
+            assert self._pinned is not None, "there are such ways only with pinned memory"
+            return self._pinned.sample(way, size)
         if way == "d2d" and self._storage.is_asynchronous:
             hosts, times = self._ping_pong(size)
         else:

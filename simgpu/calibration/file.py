@@ -25,8 +25,11 @@ from simgpu.kernels import rule
 from simgpu.readers.json_file import Entry, JsonFile, in_words, read_json
 from simgpu.readers.text_file import TextFile, read_text
 
-FORMAT, VERSION = "simgpu calibration", 1
+FORMAT, VERSION = "simgpu calibration", 2
 _SPEC = re.compile(r"(\w+)\[((?:\d+(?:,\d+)*)?)\]")
+_SINCE_1 = (
+    "in version 1, siblings had no spread, and no copies came from pinned memory, so its link was slower than it is"
+)
 _HOW = "write one with `simgpu calibrate -o FILE`"
 _KINDS = ("CPU", "GPU")
 _Made = TypeVar("_Made")
@@ -127,7 +130,8 @@ def _check_head(json_file: JsonFile) -> None:
     if format.value != FORMAT:
         raise format.refusal(f"'format' is {in_words(format.value)}, not {FORMAT!r}; {_HOW}")
     if version.value != VERSION:
-        raise version.refusal(f"'version' is {version.value}; this release reads version {VERSION}: {_HOW}")
+        why = f"{_SINCE_1}; {_HOW}" if version.value == 1 else _HOW
+        raise version.refusal(f"'version' is {version.value}; this release reads version {VERSION}: {why}")
 
 
 def _device(entry: Entry) -> DeviceFacts:
@@ -175,6 +179,8 @@ def _contention(entry: Entry) -> ContentionSample:
         siblings=_number(entry, "siblings", least=1),
         alone_ps=_number(entry, "alone_ps"),
         together_ps=_number(entry, "together_ps"),
+        spread_ps=_number(entry, "spread_ps"),
+        repetitions=_number(entry, "repetitions", least=1),
     )
 
 

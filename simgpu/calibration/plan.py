@@ -23,6 +23,19 @@ _OFTEN = {"Conv": 10, "MatMul": 8, "Gemm": 4, "Add": 2, "MaxPool": 2, "Concat": 
 _TURNS_BEFORE = 3
 """So many turns of what networks use come in each tier before the functions of the array API standard."""
 _SMALL_BYTES = 8192
+_CONTENTION = tuple(
+    found
+    for edge, added, single in ((512, 20, 12), (64, 12, 4), (1024, 22, 16), (256, 16, 8), (2048, 24, 20))
+    for found in (
+        case("MatMul", (edge, edge), (edge, edge)),
+        case("Add", shape_of(added), shape_of(added)),
+        case("Relu", shape_of(single)),
+    )
+)
+"""What siblings do at once: products, sums that memory bounds, and what is launched sooner than it is told. Each from a
+small size to a large one, those in the middle first."""
+_QUICK_CONTENTION = 12
+"""How many of them a quick calibration asks for: all but the largest."""
 _REGION_BYTES_PER_S = 64 * MiB
 """So much memory for each second of a quick calibration: to fill it takes a part of the time."""
 _COPY_SIZES = (1, *(2**exponent for exponent in range(8, 31, 2)))
@@ -50,11 +63,7 @@ def default_plan(*, quick: bool = False, budget_s: float | None = None, seed: in
     """Return the plan for a whole device, or with `quick` a rough one. The seed draws sizes and shuffles each tier."""
     plan = Plan(
         operations=ordered(with_skeleton(all_cases(seed)), seed),
-        contention=(
-            case("MatMul", (1024, 1024), (1024, 1024)),
-            case("Add", shape_of(21), shape_of(21)),
-            case("Relu", shape_of(12)),
-        ),
+        contention=_CONTENTION,
         budget_s=FULL_BUDGET_S if budget_s is None else budget_s,
     )
     if not quick:
@@ -62,7 +71,15 @@ def default_plan(*, quick: bool = False, budget_s: float | None = None, seed: in
     sizes = tuple(size for size in _COPY_SIZES if size <= 64 * MiB)
     budget_s = QUICK_BUDGET_S if budget_s is None else budget_s
     region_bytes = min(512 * MiB, int(budget_s * _REGION_BYTES_PER_S))
-    return replace(plan, budget_s=budget_s, copy_sizes=sizes, chains=(10, 40), region_bytes=region_bytes)
+    siblings_do = plan.contention[:_QUICK_CONTENTION]
+    return replace(
+        plan,
+        budget_s=budget_s,
+        copy_sizes=sizes,
+        contention=siblings_do,
+        chains=(10, 40),
+        region_bytes=region_bytes,
+    )
 
 
 NOT_MEASURED = {

@@ -5,50 +5,80 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median_low
-from time import perf_counter_ns
+from threading import Barrier
+from time import monotonic, perf_counter_ns
 
-from simgpu.calibration.bench import Bench
+from simgpu.calibration.bench import MOST_HOLDS, Bench
 from simgpu.calibration.case import Case
-from simgpu.costs.measured_records import ContentionSample
-from simgpu.storage import Opening, Storage
+from simgpu.costs.measured_records import ContentionSample, spread
+from simgpu.storage import CupyRegion, Mark, Opening, Region, Storage
 from simgpu.units import PS_PER_MS, PS_PER_NS, MiB
 
-_AT_ONCE, _REPETITIONS = 8, 3
-_ENOUGH_PS = 10 * PS_PER_MS
-_REGION_BYTES = 96 * MiB
+_REPETITIONS = 5
+_LAUNCHED_AT_ONCE, _MOST_IN_A_ROW = 8, 1000
+_ENOUGH_PS = 5 * PS_PER_MS
+_HOST_BYTES, _CARD_BYTES = 96 * MiB, 512 * MiB
+"""Memory of each sibling: on a card enough for sums that its caches do not hold."""
 Run = Callable[[], None]
+Together = Callable[[Sequence[Bench], Case], list[int]]
+"""Times of one operation, while all devices do it again and again: of the last that is done, from the first start."""
 
 
-def contention(storage: Storage, cases: Sequence[Case], siblings: Sequence[int]) -> Iterator[ContentionSample]:
-    """Yield a sample for each case and number of siblings."""
-    benches: list[Bench] = []
+def contention(
+    storage: Storage, cases: Sequence[Case], siblings: Sequence[int], seconds: float
+) -> Iterator[ContentionSample]:
+    """Yield a sample for each case and number of siblings, within some seconds.
+
+    A case is left out that the devices have no room for, or that would take longer than what is left of the time.
+    """
+    end = monotonic() + seconds
     together = _launched if storage.is_asynchronous else _in_threads
+    benches: list[Bench] = []
     try:
+        size = _CARD_BYTES if storage.is_asynchronous else _HOST_BYTES
         most = max(siblings, default=1)
-        storage.check_start([Opening(f"GPU:{number}", "GPU", _REGION_BYTES) for number in range(most)])
+        storage.check_start([Opening(f"GPU:{number}", "GPU", size) for number in range(most)])
         for _ in range(most):
-            benches.append(Bench(storage, _REGION_BYTES))
+            benches.append(Bench(storage, size))
         for case in cases:
-            alone_ps = together(storage, benches[:1], case)
-            for count in siblings:
-                together_ps = together(storage, benches[:count], case)
-                yield ContentionSample(case.type, case.inputs, count, alone_ps, together_ps)
+            if monotonic() < end and benches[0].fits(case):
+                yield from _samples(together, benches, case, siblings, end)
     finally:
         for bench in benches:
             bench.close()
 
 
-def _in_threads(storage: Storage, benches: Sequence[Bench], case: Case) -> int:
-    """Return the time of one operation while each device has a thread that runs it again and again."""
-    count = _count(benches[0], case)
-    again = [_repeated(bench.prepared(case), count) for bench in benches]
-    with ThreadPoolExecutor(len(again), initializer=storage.enter_thread) as pool:
-        times = []
-        for _ in range(_REPETITIONS):
-            start = perf_counter_ns()
-            list(pool.map(lambda run: run(), again))
-            times.append((perf_counter_ns() - start) * PS_PER_NS // count)
-    return median_low(times)
+def _samples(
+    together: Together, benches: Sequence[Bench], case: Case, siblings: Sequence[int], end: float
+) -> Iterator[ContentionSample]:
+    start = monotonic()
+    alone = together(benches[:1], case)
+    taken = monotonic() - start
+    for count in siblings:
+        if monotonic() + count * taken > end:
+            return
+        times = together(benches[:count], case)
+        medians = median_low(alone), median_low(times)
+        yield ContentionSample(case.type, case.inputs, count, *medians, spread(times), len(times))
+
+
+def _in_threads(benches: Sequence[Bench], case: Case) -> list[int]:
+    """Return times where each device has a thread. All threads begin when the last of them is ready."""
+    storage, count, ready = benches[0].storage, _count(benches[0], case), Barrier(len(benches))
+
+    def again(run: Run) -> tuple[int, int]:
+        ready.wait()
+        start = perf_counter_ns()
+        for _ in range(count):
+            run()
+        return start, perf_counter_ns()
+
+    runs, times = [bench.prepared(case) for bench in benches], []
+    with ThreadPoolExecutor(len(runs), initializer=storage.enter_thread) as pool:
+        for _ in range(1 + _REPETITIONS):
+            starts, ends = zip(*pool.map(again, runs), strict=True)
+            times.append((max(ends) - min(starts)) * PS_PER_NS // count)
+    return times[1:]
 
 
 def _count(bench: Bench, case: Case) -> int:
@@ -58,32 +88,43 @@ def _count(bench: Bench, case: Case) -> int:
     before = bench.region.mark()
     run()
     taken_ps = bench.storage.between_ps(before, bench.region.mark())
-    return max(1, min(_AT_ONCE, _ENOUGH_PS // max(1, taken_ps)))
+    return max(1, min(_MOST_IN_A_ROW, _ENOUGH_PS // max(1, taken_ps)))
 
 
-def _repeated(run: Run, count: int) -> Run:
-    def repeated() -> None:
-        for _ in range(count):
+def _launched(benches: Sequence[Bench], case: Case) -> list[int]:
+    """Return times where each device has a queue. All are held until all is launched, and begin at once."""
+    storage, runs = benches[0].storage, [bench.prepared(case) for bench in benches]
+    regions, launching_ps, times = [bench.region for bench in benches], 0, []
+    for number in range(2 + _REPETITIONS):  # the first compiles, the second tells how long launching takes
+        origin = regions[0].mark()
+        starts = _held(regions, _holds(benches[0], launching_ps))
+        begin = perf_counter_ns()
+        for run in _LAUNCHED_AT_ONCE * runs:
             run()
-
-    return repeated
-
-
-def _launched(storage: Storage, benches: Sequence[Bench], case: Case) -> int:
-    """Return the device time of one operation while each device has a queue of them. All queues are held at first."""
-    runs = [bench.prepared(case) for bench in benches]
-    regions = [bench.region for bench in benches]
-    times = []
-    for _ in range(_REPETITIONS + 1):
-        for region in regions:
-            region.hold()
-        before = [region.mark() for region in regions]
-        for _ in range(_AT_ONCE):
-            for run in runs:
-                run()
-        after = [region.mark() for region in regions]
+        launching_ps = (perf_counter_ns() - begin) * PS_PER_NS if number else 0
+        ends = [region.mark() for region in regions]
         for region in regions:
             region.finish()
-        spans = [storage.between_ps(start, end) for start, end in zip(before, after, strict=True)]
-        times.append(max(spans) // _AT_ONCE)
-    return median_low(times[1:])
+        begins, dones = ([storage.between_ps(origin, mark) for mark in marks] for marks in (starts, ends))
+        times.append((max(dones) - min(begins)) // _LAUNCHED_AT_ONCE)
+    return times[2:]
+
+
+def _holds(bench: Bench, launching_ps: int) -> int:
+    """Return how often a device is held so that it waits for all that is launched, and half as long again."""
+    return min(MOST_HOLDS, 1 + 3 * launching_ps // (2 * max(1, bench.hold_ps)))
+
+
+def _held(regions: Sequence[Region], count: int) -> list[Mark]:
+    """Hold the first device, and have the others wait for it. Return when each of them begins.
+
+    Where a device cannot wait for another, each is held as long.
+    """
+    first, *others = regions
+    waiting = [region for region in others if isinstance(region, CupyRegion)]
+    for region in count * [first, *(region for region in others if region not in waiting)]:
+        region.hold()
+    begin = first.mark()
+    for region in waiting:
+        region.driver.wait(region.stream, begin)
+    return [begin, *(region.mark() for region in others)]

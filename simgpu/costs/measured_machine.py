@@ -12,13 +12,16 @@ from simgpu.units import PS_PER_S
 if TYPE_CHECKING:
     from simgpu.costs.measured_records import Calibration
 
+PINNED_WAYS = ("h2d-pinned", "d2h-pinned")
+"""Ways of copies between a card and pinned memory of the host."""
 _HOST_WAYS = ("h2d", "h2d-pageable", "d2h", "d2h-pageable")
 
 
 def measured_machine(calibration: Calibration, limits: Sequence[int | str]) -> Machine:
     """Return a machine with one card cut into these limits.
 
-    The link to the host is as fast as the fastest large copy, with the latency of the quickest small one.
+    The link to the host is as fast as the fastest copy, with the latency of the quickest small one: of those with
+    pinned memory, if there are any, since that is what the link itself does.
     """
     base = Machine({"gpus": f"1 x {calibration.device.memory_bytes}B"}).inventory
     models = {"GPU": _card, "CPU": _cpu}
@@ -64,12 +67,13 @@ def _bandwidth(calibration: Calibration) -> int:
 
 
 def _link(calibration: Calibration, link: LinkSpec) -> LinkSpec:
-    rates = _rates(calibration, _HOST_WAYS)
-    if not rates:
+    ways = next((ways for ways in (PINNED_WAYS, _HOST_WAYS) if _rates(calibration, ways)), ())
+    samples = [sample for way in ways for sample in calibration.copies_of(way)]
+    if not samples:
         return link
-    smallest = min(sample.size_bytes for way in _HOST_WAYS for sample in calibration.copies_of(way))
-    quick = [s.time_ps for way in _HOST_WAYS for s in calibration.copies_of(way) if s.size_bytes == smallest]
-    return replace(link, bandwidth_bytes_per_s=max(rates), latency_ps=min(quick))
+    smallest = min(sample.size_bytes for sample in samples)
+    quickest_ps = min(sample.time_ps for sample in samples if sample.size_bytes == smallest)
+    return replace(link, bandwidth_bytes_per_s=max(_rates(calibration, ways)), latency_ps=quickest_ps)
 
 
 def _rates(calibration: Calibration, ways: Sequence[str]) -> list[int]:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from simgpu.costs.measured_machine import measured_machine
+from simgpu.costs.measured_machine import PINNED_WAYS, measured_machine
 from simgpu.graph import TensorSpec
 from simgpu.machine import Machine
 
-WAYS = ("h2d", "h2d-pageable", "d2h", "d2h-pageable", "d2d", "host")
+WAYS = ("h2d", "h2d-pageable", "d2h", "d2h-pageable", *PINNED_WAYS, "d2d", "host")
 """Ways of a copy.
 
 `h2d` and `d2h` join the memory of a CPU device and a GPU, `d2d` two GPUs on one card, `host` two CPU devices;
 `h2d-pageable` is a value of the caller written to the device, `d2h-pageable` an array read back as the caller's own.
-Memory of the host is pageable in all of them: CuPy storage brings it through pinned memory, which is part of the time.
+Memory of the host is pageable in these: CuPy storage brings it through pinned memory, which is part of the time.
+`h2d-pinned` and `d2h-pinned` are one copy from or to pinned memory, which is what the link itself does.
 """
 
 
@@ -80,13 +81,19 @@ class CopySample:
 
 @dataclass(frozen=True, slots=True)
 class ContentionSample:
-    """The same operation on siblings of one card at once. `together_ps` is the time until the last of them is done."""
+    """The same operation on siblings of one card at once.
+
+    `together_ps` is the time from the start of the first until the last of them is done, the median of `repetitions`;
+    `spread_ps` is its spread. `alone_ps` is the time on one device, measured in the same way.
+    """
 
     type: str
     inputs: tuple[TensorSpec, ...]
     siblings: int
     alone_ps: int
     together_ps: int
+    spread_ps: int
+    repetitions: int
 
 
 @dataclass(frozen=True, slots=True)

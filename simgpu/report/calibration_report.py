@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from rich.table import Table
 
-from simgpu.costs import Calibration, OperationSample
+from simgpu.costs import Calibration, ContentionSample, OperationSample
 from simgpu.costs.measured_records import WAYS, median
 from simgpu.report.tables import Part, table
 from simgpu.units import PS_PER_S, short_duration, short_flops, short_rate, short_size
@@ -28,6 +28,7 @@ def calibration_report(found: Calibration) -> list[Part]:
     if slowdowns:
         shared = ", ".join(f"{slowdown:.2f} times with {count}" for count, slowdown in slowdowns.items())
         parts.append(f"Siblings at work at once take longer: {shared}.")
+        parts += ["", "Siblings at work at once", _siblings(found)]
     parts += ["", "Copies", _copies(found), "", "Operations", _operations(found)]
     failed = [sample for sample in found.operations if sample.failed]
     return [*parts, *_failures(failed)]
@@ -44,6 +45,27 @@ def _copies(found: Calibration) -> Table:
             rows.append((way, str(len(samples)), least, short_size(large.size_bytes), short_rate(rate)))
     columns = ("Way", "Sizes", "Smallest takes", "Largest", "at")
     return table(columns, rows, right=columns[1:])
+
+
+def _siblings(found: Calibration) -> Table:
+    """Return how many times longer each operation takes with so many at once, and the spread as a part of that time."""
+    counts = sorted({sample.siblings for sample in found.contention})
+    groups: defaultdict[tuple[str, str], dict[int, ContentionSample]] = defaultdict(dict)
+    for sample in found.contention:
+        groups[sample.type, ", ".join(map(str, sample.inputs))][sample.siblings] = sample
+    rows = []
+    for (type, inputs), samples in sorted(groups.items()):
+        alone_ps = next(iter(samples.values())).alone_ps
+        rows.append((f"{type}({inputs})", short_duration(alone_ps), *(_slowdown(samples.get(n)) for n in counts)))
+    columns = ("Operation", "Alone", *(f"With {count}" for count in counts))
+    return table(columns, rows, right=columns[1:])
+
+
+def _slowdown(sample: ContentionSample | None) -> str:
+    if sample is None:
+        return ""
+    together_ps = max(1, sample.together_ps)
+    return f"x {together_ps / max(1, sample.alone_ps):.2f} (spread {100 * sample.spread_ps / together_ps:.0f} %)"
 
 
 def _operations(found: Calibration) -> Table:

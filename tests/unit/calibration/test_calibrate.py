@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from time import monotonic
 
@@ -36,7 +37,7 @@ def test_all_of_a_plan_is_measured_in_its_order():
     assert [(sample.type, sample.siblings) for sample in found.contention] == [("Relu", 2)]
     assert found.device.storage == "numpy"
     assert found.device.versions["numpy"]
-    assert found.overheads.compute_ps > 0
+    assert found.overheads.compute_ps + found.overheads.transfer_ps > 0
 
 
 def test_figures_follow_from_the_largest_samples():
@@ -64,6 +65,17 @@ def test_what_the_memory_cannot_hold_is_left_out_of_the_plan():
     assert [(sample.inputs, sample.failed) for sample in found.operations] == [(RELU.inputs, "")]
 
 
+def test_without_ml_dtypes_there_is_nothing_on_bfloat16(monkeypatch):
+    brain = case("Relu", (5,), dtype="bfloat16")
+    plan = replace(PLAN, operations=(brain, RELU), contention=())
+
+    assert [sample.inputs for sample in calibrate(LawStorage(), plan=plan).operations] == [brain.inputs, RELU.inputs]
+
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+
+    assert [sample.inputs for sample in calibrate(LawStorage(), plan=plan).operations] == [RELU.inputs]
+
+
 def test_an_operation_that_a_device_refuses_is_kept_with_its_reason():
     odd = case("MatMul", (2, 3), (4, 5))
     (sample,) = calibrate(LawStorage(), plan=replace(PLAN, operations=(odd,))).operations
@@ -85,7 +97,13 @@ def test_progress_is_told_stage_by_stage():
 
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
     assert stages[:4] == ["copies", "siblings", "overheads", "operations"]
-    assert [state for state in told if state[0] == "operations"][-1] == ("operations", 4, 4)
+    last = {stage: (done, total) for stage, done, total in told}
+    assert {stage: last[stage] for stage in stages[:4]} == {
+        "copies": (12, 12),
+        "siblings": (1, 1),
+        "overheads": (1, 1),
+        "operations": (4, 4),
+    }
 
 
 class Unsteady(LawStorage):

@@ -1,13 +1,14 @@
 import pytest
 
 from simgpu.calibration import copies as copies_module
-from simgpu.calibration.case import case
 from simgpu.calibration.copies import open_copies
-from simgpu.calibration.siblings import contention
+from simgpu.costs.measured_machine import PINNED_WAYS
 from simgpu.costs.measured_records import WAYS
 from simgpu.errors import ExecutionError
 from simgpu.storage import NumpyStorage
 from tests.unit.calibration.laws import LawStorage
+
+UNPINNED = [way for way in WAYS if way not in PINNED_WAYS]
 
 
 def measured(storage, monkeypatch, sizes=(1, 10**6)):
@@ -15,10 +16,18 @@ def measured(storage, monkeypatch, sizes=(1, 10**6)):
     return {(copy.way, copy.size_bytes): copy for copy in open_copies(storage, 2**20).samples(sizes)}
 
 
-def test_every_way_is_measured_for_every_size(monkeypatch):
+def test_every_way_without_pinned_memory_is_measured_for_every_size(monkeypatch):
     found = measured(LawStorage(), monkeypatch)
 
-    assert set(found) == {(way, size) for way in WAYS for size in (1, 10**6)}
+    assert set(found) == {(way, size) for way in UNPINNED for size in (1, 10**6)}
+
+
+@pytest.mark.parametrize("is_asynchronous", [False, True])
+def test_each_copy_is_measured_again_and_again_and_tells_its_spread(monkeypatch, is_asynchronous):
+    copies = measured(LawStorage(is_asynchronous=is_asynchronous), monkeypatch, (1, 4096)).values()
+
+    assert min(copy.repetitions for copy in copies) >= 3
+    assert {copy.spread_ps for copy in copies} == {0}
 
 
 def test_where_nothing_is_asynchronous_a_copy_takes_all_of_its_time(monkeypatch):
@@ -53,24 +62,10 @@ class Small(NumpyStorage):
 def test_a_device_that_is_short_of_memory_gives_as_much_as_it_can():
     copies = open_copies(Small(), 2**24)
 
-    assert [copy.size_bytes for copy in copies.samples((1000,))] == [1000] * len(WAYS)
+    assert [copy.size_bytes for copy in copies.samples((1000,))] == [1000] * len(UNPINNED)
 
 
 def test_sizes_that_do_not_fit_into_what_a_device_gives_are_left_out():
     copies = open_copies(Small(), 2**24)
 
-    assert [copy.size_bytes for copy in copies.samples((1000, 2**22, 2**24))] == [1000] * len(WAYS)
-
-
-def test_siblings_are_timed_alone_and_together():
-    found = list(contention(NumpyStorage(), [case("Relu", (64,))], (2, 4)))
-
-    assert [(sample.type, sample.siblings) for sample in found] == [("Relu", 2), ("Relu", 4)]
-    assert min(min(sample.alone_ps, sample.together_ps) for sample in found) > 0
-
-
-def test_launched_siblings_take_the_time_of_all_of_them():
-    storage = LawStorage(is_asynchronous=True)
-    (sample,) = contention(storage, [case("Add", (2**20,), (2**20,))], (2,))
-
-    assert sample.together_ps == pytest.approx(2 * sample.alone_ps, rel=0.1)
+    assert [copy.size_bytes for copy in copies.samples((1000, 2**22, 2**24))] == [1000] * len(UNPINNED)

@@ -16,7 +16,7 @@ CONV = case("Conv", (1, 4, 9, 9), (8, 4, 3, 3), (8,), pads=(1, 1, 1, 1))
 SOME = calibration(
     [CONV, case("LeakyRelu", (5,), alpha=0.25), case("ReduceSum", (4, 5))],
     copies=(CopySample("d2d", 8, 1, 2, 3, 4),),
-    contention=(ContentionSample("Relu", (TensorSpec((), "float32"),), 2, 10, 20),),
+    contention=(ContentionSample("Relu", (TensorSpec((), "float32"),), 2, 10, 20, 3, 5),),
 )
 
 
@@ -33,10 +33,17 @@ def test_a_calibration_comes_back_as_it_was_written(path):
     assert read_calibration(path) == whole
 
 
+def test_copies_with_pinned_memory_come_back_as_their_own_ways(path):
+    pinned = tuple(CopySample(way, 8, 1, 2, 3, 4) for way in ("h2d-pinned", "d2h-pinned"))
+    write_calibration(replace(SOME, copies=pinned), path)
+
+    assert read_calibration(path).copies == pinned
+
+
 def test_each_sample_stands_on_its_own_line():
     lines = [line for line in calibration_text(SOME).splitlines() if '"repetitions"' in line]
 
-    assert [json.loads(line.rstrip(","))["repetitions"] for line in lines] == [4, 3, 3, 3]
+    assert [json.loads(line.rstrip(","))["repetitions"] for line in lines] == [5, 4, 3, 3, 3]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,16 @@ def test_each_sample_stands_on_its_own_line():
             "'format' is 'graph', not 'simgpu calibration'",
         ),
         (r'"format": [^,]*,\n', "", "this is no calibration: the key 'format' is missing; write one with"),
-        (r'"version": 1', '"version": 9', "'version' is 9; this release reads version 1"),
+        (r'"version": 2', '"version": 9', "'version' is 9; this release reads version 2: write one with"),
+        (
+            r'"version": 2',
+            '"version": 1',
+            "'version' is 1; this release reads version 2: in version 1, siblings had no spread, and no copies came "
+            "from pinned memory, so its link was slower than it is; write one with `simgpu calibrate -o FILE`",
+        ),
+        (r'"together_ps": 20, ', "", "the key 'together_ps' is missing; here are 'type', 'inputs'"),
+        (r'"spread_ps": 3, ', "", "the key 'spread_ps' is missing; here are 'type', 'inputs'"),
+        (r'"spread_ps": 3, "repetitions": 5', '"spread_ps": 3, "repetitions": 0', "'repetitions' must be 1 or more"),
         (r'"way": "d2d"', '"way": "up"', "'way' is 'up'; it must be one of h2d, "),
         (r'"size_bytes": 8', '"size_bytes": 0', "'size_bytes' must be 1 or more, not 0"),
         (r'"time_ps": 2', '"time_ps": 2.5', "'time_ps' must be a whole number, not 2.5"),

@@ -220,6 +220,19 @@ def test_the_machine_has_the_measured_figures():
     assert [(link.bandwidth_bytes_per_s, link.latency_ps) for link in machine.links] == [(50 * 10**9, 3000)]
 
 
+def test_the_link_of_a_machine_is_that_of_copies_with_pinned_memory_if_there_are_any():
+    copies = (
+        CopySample("h2d", 1, 0, 1000, 0, 3),
+        CopySample("d2h", 10**9, 0, 10**12 // 90, 0, 3),
+        CopySample("h2d-pinned", 1, 0, 3000, 0, 3),
+        CopySample("h2d-pinned", 10**9, 0, 10**12 // 50, 0, 3),
+        CopySample("d2h-pinned", 1, 0, 2000, 0, 3),
+    )
+    links = calibration(ADDS, copies=copies).machine([GiB]).links
+
+    assert [(link.bandwidth_bytes_per_s, link.latency_ps) for link in links] == [(50 * 10**9, 2000)]
+
+
 def test_a_machine_is_refused_limits_that_the_card_cannot_hold():
     with pytest.raises(MachineError, match="has 16 GiB of memory"):
         calibration(ADDS).machine([20 * GiB])
