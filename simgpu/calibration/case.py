@@ -12,18 +12,22 @@ from simgpu.kernels import Work, infer, rule
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One operation to measure. Those of a lower tier come first: what matters most is of tier 0."""
+    """One operation to measure. Those of a lower tier come first: what matters most is of tier 0.
+
+    `results` are given where the shapes of results follow from values.
+    """
 
     type: str
     inputs: tuple[TensorSpec, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     tier: int = 0
     kind: str = "GPU"
+    results: tuple[TensorSpec, ...] | None = None
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """Shapes and dtypes of the results. Raises GraphError for inputs that do not fit."""
-        return infer(self.type, self.inputs, self.attributes)
+        return infer(self.type, self.inputs, self.attributes) if self.results is None else self.results
 
     @property
     def work(self) -> Work:

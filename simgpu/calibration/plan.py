@@ -11,6 +11,7 @@ import numpy as np
 
 from simgpu.calibration import plan_array_api, plan_linalg, plan_networks
 from simgpu.calibration.case import Case, case
+from simgpu.calibration.plan_dynamic import dynamic_cases
 from simgpu.calibration.plan_elements import element_cases, moving_cases, pooling_cases, shape_of, summing_cases
 from simgpu.calibration.plan_products import convolution_cases, product_cases
 from simgpu.calibration.plan_rows import cases_of
@@ -87,10 +88,6 @@ NOT_MEASURED = {
     "Variable": "it is filled before a program runs",
     "Profiled": "its duration is given with it",
     "StringLength": "strings lie in the memory of CPUs alone, and how long they are no shape tells",
-    **dict.fromkeys(
-        ("getitem_mask", "nonzero", "repeat_each", "unique_all", "unique_counts", "unique_inverse", "unique_values"),
-        "the shapes of its results follow from values, so no graph that is predicted can hold it",
-    ),
 }
 """Operation types that have no case, and why."""
 
@@ -104,6 +101,7 @@ def all_cases(seed: int) -> list[Case]:
         summing_cases(),
         pooling_cases(),
         cases_of((*plan_networks.ROWS, *plan_array_api.ROWS, *plan_linalg.ROWS)),
+        dynamic_cases(),
         product_cases(products),
         convolution_cases(convolutions),
         _on_the_host(),

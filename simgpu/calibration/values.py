@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from simgpu.calibration.case import Case
+from simgpu.calibration.plan_dynamic import KEPT, OF_EACH_VALUE, REPEATS
 from simgpu.graph import TensorSpec
 from simgpu.kernels import array_dtype
 
@@ -51,6 +52,8 @@ def values_of(case: Case, number: int) -> Values | None:
 def _maker(case: Case, number: int) -> Make | None:
     """Return what makes values, as many as there are or fewer, which are then repeated."""
     spec = case.inputs[number]
+    if case.results is not None:
+        return _of_dynamic(case, number)
     if spec.dtype == "bool":
         return lambda: _random().random(_PATTERN) < 0.5
     rows = _rows_to_choose(case, number)
@@ -67,6 +70,17 @@ def _maker(case: Case, number: int) -> Make | None:
         low, high = _RANGES[case.type]
         return lambda: low + (high - low) * _random().random(_PATTERN)
     return (lambda: 0.5 + _random().random(_PATTERN)) if spec.dtype in _HALF else None
+
+
+def _of_dynamic(case: Case, number: int) -> Make | None:
+    """Return what makes the values from which the shapes of the results follow."""
+    if case.type == "nonzero" or (case.type == "getitem_mask" and number == 1):
+        return lambda: np.array(KEPT)
+    if case.type == "repeat_each":
+        return (lambda: np.array([REPEATS])) if number == 1 else None
+    if case.type.startswith("unique"):
+        return lambda: _random().permutation(max(1, case.inputs[0].size // OF_EACH_VALUE))
+    return None
 
 
 def _of_integers(case: Case, number: int) -> Make | None:

@@ -146,6 +146,26 @@ def _placed(family: str) -> Describe:
     return describe
 
 
+def _chosen(family: str) -> Describe:
+    """Describe results as long as values say: by the bytes that come in and go out."""
+
+    def describe(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
+        given, made = total(inputs), total(outputs)
+        return Features(family, "", inputs[0].dtype, (1.0,), (1.0, given, made), (log2(given), log2(made)))
+
+    return describe
+
+
+def _unique(family: str) -> Describe:
+    """Describe unique values: sorting all, and the bytes of what comes out."""
+
+    def describe(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
+        terms = (1.0, total(inputs) + total(outputs), _flop(family, inputs, outputs, attributes))
+        return Features(family, "", inputs[0].dtype, (1.0,), terms, (log2(inputs[0].size), log2(outputs[0].size)))
+
+    return describe
+
+
 def _transformed(family: str) -> Describe:
     """Describe a Fourier transform: by all its elements, and by the length of one transform."""
 
@@ -240,6 +260,8 @@ _WAYS: Mapping[Callable[[str], Describe], str] = {
     " cumulative_sum cumulative_prod diff",
     _sorted: "sort argsort",
     _placed: "searchsorted isin",
+    _chosen: "nonzero getitem_mask repeat_each",
+    _unique: "unique_all unique_counts unique_inverse unique_values",
     _transformed: "fft.fft fft.ifft fft.fftn fft.ifftn fft.rfft fft.ihfft fft.rfftn fft.irfft fft.hfft fft.irfftn",
     _decomposed: "linalg.cholesky linalg.det linalg.eig linalg.eigvals linalg.eigh linalg.eigvalsh linalg.inv"
     " linalg.matrix_power linalg.qr linalg.slogdet linalg.svd linalg.svdvals linalg.matrix_norm linalg.matrix_rank"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from simgpu.calibration import read_calibration, write_calibration
+from simgpu.calibration import default_plan, read_calibration, write_calibration
 from simgpu.calibration.case import case
 from simgpu.calibration.file import calibration_text
 from simgpu.costs import ContentionSample, CopySample
@@ -30,6 +30,15 @@ def test_a_calibration_comes_back_as_it_was_written(path):
     whole = replace(SOME, operations=(*SOME.operations, failed))
     write_calibration(whole, path)
 
+    assert read_calibration(path) == whole
+
+
+def test_a_sample_of_every_type_of_the_plan_comes_back_with_its_attributes_and_results(path):
+    smallest = {found.type: found for found in sorted(default_plan().operations, key=lambda found: -found.work.bytes)}
+    whole = calibration(smallest.values())
+    write_calibration(whole, path)
+
+    assert len(smallest) > 240
     assert read_calibration(path) == whole
 
 
