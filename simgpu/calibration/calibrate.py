@@ -30,6 +30,7 @@ _ROUNDS = 4
 """How often a case is run at least: once to warm up, and three times measured."""
 _UNSTEADY = 0.2
 """The spread, as a part of the time, from which on a sample is measured again if there is time left."""
+_PRODUCTS = ("MatMul", "Gemm", "matmul", "linalg.matmul")
 _PROBES = (case("MatMul", (512, 512), (512, 512)), case("Add", (2**20,), (2**20,)))
 
 
@@ -285,4 +286,4 @@ def _peaks(samples: Sequence[OperationSample]) -> dict[str, int]:
 
 
 def _products(samples: Sequence[OperationSample]) -> Iterator[OperationSample]:
-    return (sample for sample in samples if sample.kind == "GPU" and sample.type in ("MatMul", "Gemm"))
+    return (sample for sample in samples if sample.kind == "GPU" and sample.type in _PRODUCTS)

@@ -33,8 +33,8 @@ _CONTENTION = tuple(
         case("Relu", shape_of(single)),
     )
 )
-"""What siblings do at once: products, sums that memory bounds, and what is launched sooner than it is told. Each from a
-small size to a large one, those in the middle first."""
+"""What siblings do at once: products, sums that memory bounds, and Relu, of which most sizes are done once they are
+launched. Each from a small size to a large one, those in the middle first."""
 _QUICK_CONTENTION = 12
 """How many of them a quick calibration asks for: all but the largest."""
 _REGION_BYTES_PER_S = 64 * MiB

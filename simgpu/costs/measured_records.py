@@ -92,8 +92,8 @@ class ContentionSample:
     siblings: int
     alone_ps: int
     together_ps: int
-    spread_ps: int
-    repetitions: int
+    spread_ps: int = 0
+    repetitions: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from rich.table import Table
 
@@ -10,6 +11,8 @@ from simgpu.costs import Calibration, ContentionSample, OperationSample
 from simgpu.costs.measured_records import WAYS, median
 from simgpu.report.tables import Part, table
 from simgpu.units import PS_PER_S, short_duration, short_flops, short_rate, short_size
+
+_MOST_TYPES = 40
 
 
 def calibration_report(found: Calibration) -> list[Part]:
@@ -29,7 +32,7 @@ def calibration_report(found: Calibration) -> list[Part]:
         shared = ", ".join(f"{slowdown:.2f} times with {count}" for count, slowdown in slowdowns.items())
         parts.append(f"Siblings at work at once take longer: {shared}.")
         parts += ["", "Siblings at work at once", _siblings(found)]
-    parts += ["", "Copies", _copies(found), "", "Operations", _operations(found)]
+    parts += ["", "Copies", _copies(found), "", "Operations", *_operations(found)]
     failed = [sample for sample in found.operations if sample.failed]
     return [*parts, *_failures(failed)]
 
@@ -68,10 +71,12 @@ def _slowdown(sample: ContentionSample | None) -> str:
     return f"x {together_ps / max(1, sample.alone_ps):.2f} (spread {100 * sample.spread_ps / together_ps:.0f} %)"
 
 
-def _operations(found: Calibration) -> Table:
+def _operations(found: Calibration) -> list[Part]:
+    """Return a table of the types with the most samples, and how many others there are."""
     groups: defaultdict[tuple[str, str], list[OperationSample]] = defaultdict(list)
     for sample in found.good:
         groups[sample.kind, sample.type].append(sample)
+    often = sorted(groups, key=lambda key: (-len(groups[key]), key))[:_MOST_TYPES]
     rows = [
         (
             type,
@@ -81,10 +86,20 @@ def _operations(found: Calibration) -> Table:
             short_duration(min(sample.device_ps for sample in samples)),
             short_duration(max(sample.device_ps for sample in samples)),
         )
-        for (kind, type), samples in sorted(groups.items())
+        for (kind, type), samples in ((key, groups[key]) for key in sorted(often))
     ]
     columns = ("Type", "On", "Samples", "Host, median", "Device, least", "Device, most")
-    return table(columns, rows, right=columns[2:])
+    seldom = [samples for key, samples in groups.items() if key not in often]
+    return [table(columns, rows, right=columns[2:]), *_others(seldom)]
+
+
+def _others(groups: Sequence[Sequence[OperationSample]]) -> list[Part]:
+    """Count the types of which there are fewer samples."""
+    if not groups:
+        return []
+    counts = sorted(map(len, groups))
+    types = "1 more type" if len(groups) == 1 else f"{len(groups)} more types"
+    return [f"and {types}, of {counts[0]} to {counts[-1]} samples each; all are in the file"]
 
 
 def _failures(failed: list[OperationSample]) -> list[Part]:

@@ -111,3 +111,19 @@ def test_numpy_computes_the_smallest_case_of_a_type_on_each_dtype(type, bench):
 
     assert [found for found in smallest.values() if not bench.fits(found)] == []
     assert [sample.failed for found in smallest.values() if (sample := bench.sample(found)).failed] == []
+
+
+@pytest.fixture(scope="module")
+def on_card():
+    host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
+    bench = Bench(host.host_storage(scratch_bytes=16 * MiB), 64 * MiB)
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_the_smallest_case_of_a_type_is_launched_on_a_card(type, on_card):
+    sample = on_card.sample(min(BY_TYPE[type], key=lambda found: found.work.bytes))
+
+    assert sample.failed == ""
+    assert sample.host_ps > 0

@@ -7,6 +7,7 @@ from rich.console import Console
 from simgpu.calibration.case import case
 from simgpu.costs import ContentionSample
 from simgpu.graph import TensorSpec
+from simgpu.kernels import OPERATIONS
 from simgpu.report import calibration_report
 from tests.unit.calibration.laws import calibration, sampled
 
@@ -51,6 +52,16 @@ def test_siblings_are_told_one_operation_to_a_line():
         ["Add(float32[64], float32[64])", "30 us", "x 1.05 (spread 0 %)", ""],
         ["Relu(float32[64])", "10 us", "x 2.00 (spread 5 %)", "x 4.50 (spread 20 %)"],
     ]
+
+
+def test_of_many_types_those_with_the_most_samples_are_shown_and_the_others_counted():
+    types = sorted(name for name, rule in OPERATIONS.items() if rule.compute_dynamic is None)[:45]
+    samples = [replace(GOOD, type=type) for place, type in enumerate(types) for _ in range(1 + (place < 42))]
+    lines = shown(calibration_report(calibration((), operations=tuple(samples))))
+    rows = [line.split("|")[1].strip() for line in lines[lines.index("Operations") :] if line.startswith("|")]
+
+    assert rows == ["Type", *types[:40]]
+    assert lines[-1] == "and 5 more types, of 1 to 2 samples each; all are in the file"
 
 
 def test_where_nothing_failed_nothing_is_said_of_it():
