@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from statistics import median_low
 from threading import Barrier
 from time import monotonic, perf_counter_ns
@@ -11,14 +12,15 @@ from time import monotonic, perf_counter_ns
 from simgpu.calibration.bench import MOST_HOLDS, Bench
 from simgpu.calibration.case import Case
 from simgpu.costs.measured_records import ContentionSample, spread
+from simgpu.errors import SimgpuError
 from simgpu.storage import CupyRegion, Mark, Opening, Region, Storage
 from simgpu.units import PS_PER_MS, PS_PER_NS, MiB
 
 _REPETITIONS = 5
 _LAUNCHED_AT_ONCE, _MOST_IN_A_ROW = 8, 1000
 _ENOUGH_PS = 5 * PS_PER_MS
-_HOST_BYTES, _CARD_BYTES = 96 * MiB, 512 * MiB
-"""Memory of each sibling: on a card enough for sums that its caches do not hold."""
+_LEAST_BYTES, _CARD_BYTES = 96 * MiB, 512 * MiB
+"""Memory of each sibling: on a card enough for sums that its caches do not hold, if there is that much."""
 Run = Callable[[], None]
 Together = Callable[[Sequence[Bench], Case], list[int]]
 """Times of one operation, while all devices do it again and again: of the last that is done, from the first start."""
@@ -33,19 +35,26 @@ def contention(
     """
     end = monotonic() + seconds
     together = _launched if storage.is_asynchronous else _in_threads
-    benches: list[Bench] = []
-    try:
-        size = _CARD_BYTES if storage.is_asynchronous else _HOST_BYTES
-        most = max(siblings, default=1)
-        storage.check_start([Opening(f"GPU:{number}", "GPU", size) for number in range(most)])
-        for _ in range(most):
-            benches.append(Bench(storage, size))
+    with ExitStack() as opened:
+        benches = _benches(storage, max(siblings, default=1), opened)
         for case in cases:
             if monotonic() < end and benches[0].fits(case):
                 yield from _samples(together, benches, case, siblings, end)
-    finally:
-        for bench in benches:
-            bench.close()
+
+
+def _benches(storage: Storage, count: int, opened: ExitStack) -> list[Bench]:
+    """Open devices, on a card with much memory if it has that."""
+    if storage.is_asynchronous:
+        with suppress(SimgpuError, MemoryError), ExitStack() as large:
+            benches = _of_size(storage, count, _CARD_BYTES, large)
+            opened.enter_context(large.pop_all())
+            return benches
+    return _of_size(storage, count, _LEAST_BYTES, opened)
+
+
+def _of_size(storage: Storage, count: int, size: int, opened: ExitStack) -> list[Bench]:
+    storage.check_start([Opening(f"GPU:{number}", "GPU", size) for number in range(count)])
+    return [opened.enter_context(closing(Bench(storage, size))) for _ in range(count)]
 
 
 def _samples(

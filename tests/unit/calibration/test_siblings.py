@@ -4,7 +4,7 @@ from itertools import cycle
 
 import pytest
 
-from simgpu.calibration import default_plan
+from simgpu.calibration import default_plan, siblings
 from simgpu.calibration.bench import Bench
 from simgpu.calibration.case import case
 from simgpu.calibration.siblings import _held, _launched, contention
@@ -66,6 +66,17 @@ def benches(host):
     yield benches
     for bench in benches:
         bench.close()
+
+
+@pytest.mark.parametrize(("total_bytes", "types"), [(64 * MiB, ["Add", "Relu"]), (40 * MiB, ["Relu"])])
+def test_siblings_on_a_card_have_much_memory_or_what_there_is(host, monkeypatch, total_bytes, types):
+    monkeypatch.setattr(siblings, "_CARD_BYTES", 24 * MiB)
+    monkeypatch.setattr(siblings, "_LEAST_BYTES", 8 * MiB)
+    storage = host.host_storage(total_bytes)
+    found = contention(storage, [ADD, RELU], (2,), 60)
+
+    assert [sample.type for sample in found] == types
+    assert storage.card_use().regions_bytes == 0
 
 
 def test_queues_of_a_card_are_held_until_all_is_launched_and_begin_together(benches):
