@@ -63,6 +63,6 @@ def _pinned(region: CupyRegion, size: int) -> Pinned | None:
     while size:
         try:
             return region.driver.pinned(size)
-        except Exception:  # CUDA's own error, or Python's
+        except (MemoryError, RuntimeError):  # errors of CUDA are of the second kind
             size //= 4
     return None

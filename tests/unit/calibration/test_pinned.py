@@ -94,13 +94,13 @@ def test_bytes_arrive(card, region):
 
 
 def test_no_more_is_pinned_than_the_host_allows(card, region):
-    asked = []
+    asked, take = [], card.pinned
 
     def scarce(size):
         asked.append(size)
         if size > 70_000:
             raise RuntimeError("cudaErrorMemoryAllocation: out of memory")
-        return host.HostPinned(size)
+        return take(size)
 
     card.pinned = scarce
     found = copies_of(card, region, MiB, 600_000)
