@@ -20,7 +20,7 @@ from simgpu.errors import SimgpuError
 from simgpu.storage import Storage
 from simgpu.units import MiB
 
-THREADS = 8
+THREADS = 16
 _BENCH_BYTES = 64 * MiB
 
 
