@@ -1,4 +1,4 @@
-"""From arguments to an exit status. Every error is one paragraph on stderr, never a traceback.
+"""From arguments to an exit status. Every error, or warning, is one paragraph on stderr, never a traceback.
 
 0: done. 1: the engines disagree. 2: bad input. 3: a device ran out of memory. 130: interrupted. 141: nobody reads the
 output: a pipe that broke, or a standard output that was closed from the start.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ BROKEN_PIPE = 141  # as the shell reports a program that SIGPIPE ended
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status. Without `arguments`, those of the process."""
     is_heard = sys.stdout is not None
-    with _usable_streams():
+    with _usable_streams(), _plain_warnings():
         try:
             status = _status(arguments)
         except KeyboardInterrupt:  # a second one, while the first was dealt with
@@ -47,6 +48,25 @@ def _usable_streams() -> Iterator[None]:
                 with contextlib.suppress(AttributeError):
                     stream.reconfigure(errors="backslashreplace")
         yield
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show warnings for users as paragraphs, without the file and the line of code that they come from."""
+    usual = warnings.formatwarning
+
+    def formatted(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if not issubclass(category, UserWarning):
+            return usual(message, category, filename, lineno, line)
+        return f"simgpu: warning: {' '.join(str(message).split())}\n"
+
+    warnings.formatwarning = formatted
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _status(arguments: Sequence[str] | None) -> int:

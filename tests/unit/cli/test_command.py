@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.cli.small import SMALL
+
 ROOT = Path(__file__).resolve().parents[3]
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes that break and streams that close are a matter of POSIX")
 
@@ -39,6 +41,15 @@ def test_a_bad_scenario_ends_with_status_2_and_one_line(tmp_path):
         done.stderr
         == f"simgpu: error: {path}:2:25: model.bach: unknown key 'bach'; did you mean 'batch' or 'microbatches'?\n"
     )
+
+
+def test_a_warning_is_one_line_without_the_code_that_it_comes_from(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text(SMALL + "simulation: {perturbations: [{fails: 'GPU:1', at: 2 h}]}\n")
+    done = simgpu("run", str(path), "--engine", "simulate")
+
+    assert done.returncode == 0
+    assert done.stderr == "simgpu: warning: GPU:1 fails at 2 h, when its work is done; that has no effect\n"
 
 
 def test_a_truncated_model_file_ends_with_status_2_and_one_line(tmp_path):
