@@ -24,6 +24,8 @@ def calibrate_device(path: str, device: str | None, *, quick: bool, budget_s: fl
     storage = _chosen_storage(device)
     with progress() as on_progress:
         found = calibrate(storage, quick=quick, budget_s=budget_s, seed=seed, on_progress=on_progress)
+    if not found.operations:
+        raise CalibrationError("the time sufficed for no operation, and nothing is written; give a larger --budget")
     write_calibration(found, path)
     show([*calibration_report(found), f"Written to {path}."])
 

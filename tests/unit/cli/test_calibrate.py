@@ -9,7 +9,7 @@ from simgpu.calibration import read_calibration
 
 def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
     path = tmp_path / "cpu.json"
-    status, output, _ = simgpu("calibrate", "--device", "cpu", "--quick", "--budget", "1.5", "-o", path)
+    status, output, _ = simgpu("calibrate", "--device", "cpu", "--quick", "--budget", "4", "-o", path)
     found = read_calibration(path)
 
     assert status == 0
@@ -32,4 +32,14 @@ def test_wrong_options_are_refused_before_anything_is_measured(simgpu, tmp_path,
 
     assert (status, output) == (2, "")
     assert message in errors
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_time_that_suffices_for_no_operation_is_refused(simgpu, tmp_path):
+    status, output, errors = simgpu("calibrate", "--device", "cpu", "--budget", "0.001", "-o", tmp_path / "x.json")
+
+    assert (status, output) == (2, "")
+    assert errors.endswith(
+        "simgpu: error: the time sufficed for no operation, and nothing is written; give a larger --budget\n"
+    )
     assert not (tmp_path / "x.json").exists()
