@@ -65,7 +65,7 @@ def _parts(result: RunResult) -> Iterator[Part]:
         yield f"{len(rows) - len(shown)} more devices are idle."
     yield ""
     if result.predicted is not None:
-        yield from _predicted_time(result.predicted, is_complete=result.predicted_shortage is None)
+        yield from _predicted_time(result, result.predicted)
     if result.not_executed:
         yield f"Not executed: {result.not_executed}."
     if result.executed is not None:
@@ -76,7 +76,7 @@ def _parts(result: RunResult) -> Iterator[Part]:
         yield _agreement(result.agreement, rows)
 
 
-def _predicted_time(trace: Trace, *, is_complete: bool) -> Iterator[str]:
+def _predicted_time(result: RunResult, trace: Trace) -> Iterator[str]:
     parts, total_ps = time_breakdown(trace), trace.makespan_ps
     told = ", ".join(
         f"{name} {short_duration(ps)} ({percent(ps, total_ps)})"
@@ -87,8 +87,10 @@ def _predicted_time(trace: Trace, *, is_complete: bool) -> Iterator[str]:
             ("launch", parts.launch_ps),
         )
     )
-    until = "" if is_complete else " until memory ran out"
-    yield f"Predicted time: {short_duration(total_ps)}{until}."
+    until = "" if result.predicted_shortage is None else " until memory ran out"
+    calibration = result.scenario.simulation.calibration
+    source = f", from what was measured on {calibration.device.name}" if calibration else ""
+    yield f"Predicted time: {short_duration(total_ps)}{until}{source}."
     yield f"Along the critical chain: {told}."
     number, size_bytes = transfers(trace)
     yield f"Transfers: {number}, {short_size(size_bytes)}."

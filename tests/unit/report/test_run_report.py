@@ -11,6 +11,7 @@ from simgpu.report import catalog_tables, describe_box, describe_part, placement
 from simgpu.report.summary import transfers
 from simgpu.trace import Agreement, CardUse, DeviceSummary, Span, Trace
 from simgpu.units import GiB
+from tests.unit.calibration.laws import calibration
 from tests.unit.report.runs import elsewhere_run, small_run, starved_run
 
 
@@ -49,6 +50,14 @@ Predicted time: 17.2 us.
 Along the critical chain: compute 5 us (29.1 %), transfer 2.21 us (12.8 %), waiting 0 ps (0.0 %), launch 10 us (58.1 %).
 Transfers: 3, 10 KiB."""
     )
+
+
+def test_a_prediction_from_a_calibration_names_the_device_that_was_measured():
+    result = small_run("simulate")
+    simulation = replace(result.scenario.simulation, calibration=calibration(()))
+    *_, time, _, _ = run_report(replace(result, scenario=replace(result.scenario, simulation=simulation)))
+
+    assert time == "Predicted time: 17.2 us, from what was measured on law."
 
 
 def test_both_engines_are_reported_with_their_agreement():
