@@ -65,10 +65,14 @@ def planned(wheels: Path, purposes: Mapping[str, str], required: Mapping[str, st
 
 
 class _Planner:
-    """Goes from packages to those that they need. `_chosen` holds the versions decided on, by name."""
+    """Goes from packages to those that they need.
+
+    By name, `_chosen` holds the versions decided on, and `_for_others` wheels for another Python or computer.
+    """
 
     def __init__(self, wheels: Path) -> None:
         self._wheels = wheels
+        self._for_others: dict[str, Path] = {}
         self._found = self._wheels_by_name()
         self._chosen: dict[str, str] = {}
         self.plan = Plan()
@@ -102,11 +106,15 @@ class _Planner:
         self.plan.taken[name] = file
 
     def _lack(self, wanted: Any, purpose: str, user: str, there: str | None) -> None:
-        """Say what is missing; of what the work itself needs, only where it is there and too old or too new."""
-        if user or there:
+        """Say what is missing; of what the work itself needs, only what is here, or in the folder, and does not fit."""
+        other = self._for_others.get(_packaging("utils").canonicalize_name(wanted.name))
+        if user or there or other:
             whose = f"{user} needs {wanted}" if user else f"{wanted} is needed"
             found = f"but there is {there}" if there else "which is not here"
-            self.plan.lacking.append(f"{whose}, for {purpose}, {found}, and {self._wheels} has none that fits")
+            none = f"and {self._wheels} has none that fits"
+            if other:
+                none += f" this Python, {'.'.join(map(str, sys.version_info[:2]))}, and computer, only {other.name}"
+            self.plan.lacking.append(f"{whose}, for {purpose}, {found}, {none}")
 
     def _wheels_by_name(self) -> dict[str, list[tuple[Any, Path]]]:
         utils, tags = _packaging("utils"), set(_packaging("tags").sys_tags())
@@ -115,6 +123,8 @@ class _Planner:
             name, number, _, its_tags = utils.parse_wheel_filename(file.name)
             if tags & its_tags:
                 found.setdefault(name, []).append((number, file))
+            else:
+                self._for_others[name] = file
         return found
 
 

@@ -113,6 +113,15 @@ def test_a_module_that_is_nowhere_is_left_to_those_that_name_all_that_is_missing
     assert planned(folder, PLACE, {"thing": "thing"}).lacking == []
 
 
+def test_a_wheel_for_another_python_is_told(folder, installed):
+    wheel(folder, "thing", "1.0", tag="cp27-cp27m-win32")
+
+    assert planned(folder, PLACE, {"thing": "thing"}).lacking == [
+        f"thing is needed, for the work, which is not here, and {folder} has none that fits this Python, "
+        f"{sys.version_info[0]}.{sys.version_info[1]}, and computer, only thing-1.0-cp27-cp27m-win32.whl"
+    ]
+
+
 def test_a_module_that_is_too_old_and_has_no_wheel_is_told(folder, installed):
     installed["thing"] = "1.0"
 
