@@ -62,7 +62,8 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini(DEVICES, "number of simulated GPUs of a test (default: 2)", type=_WHOLE_NUMBER, default="")
     parser.addini(MEMORY, "memory of each simulated GPU (default: 256MiB)", type="string", default="")
-    parser.addini(STORAGE, "where the bytes are: numpy (default), or shape, which has none", type="string", default="")
+    where = "where the bytes are: numpy (default), cupy, a real GPU, or shape, which has none"
+    parser.addini(STORAGE, where, type="string", default="")
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -123,7 +124,8 @@ def _ini(config: pytest.Config, name: str) -> Any:
     try:
         return config.getini(name)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        reason = f"{error}; give an int of 1 or more" if name == DEVICES else str(error)
+        value = str(error).rpartition(": ")[2]  # pytest ends with it
+        reason = f"{value} is not a number of devices; give an int of 1 or more" if name == DEVICES else str(error)
         raise pytest.UsageError(f"{name}: {reason}") from error
 
 

@@ -99,7 +99,7 @@ NO_COUNT = "is not a number of devices; write --simgpu=N, or a bare --simgpu beh
         ),
         (
             ["-o", "simgpu_devices=two"],
-            "simgpu_devices: invalid literal for int() with base 10: 'two'; give an int of 1 or more",
+            "simgpu_devices: 'two' is not a number of devices; give an int of 1 or more",
         ),
         (
             ["-o", "simgpu_memory=12"],
