@@ -97,13 +97,25 @@ def in_place(type: str) -> Binary:
         if isinstance(other, self.__class__):
             change(self, type, (self, other), _NONE)
             return self
-        scalar = plain_scalar(other)
+        scalar = _scalar(type, other)
         if scalar is NotImplemented:
             return NotImplemented
         change(self, type, (self,), {"scalar": scalar, "side": "right"})
         return self
 
     return operator
+
+
+def _scalar(type: str, value: Any) -> Any:
+    """Return a plain scalar, or NotImplemented. Raises TypeError for an array of NumPy.
+
+    Left to NumPy, `==` would silently be False, and `+` an error about concatenation.
+    """
+    if isinstance(value, np.ndarray):
+        raise TypeError(
+            f"{type} meets an array of NumPy; bring it to the device first: xp.asarray(..., device=x.device)"
+        )
+    return plain_scalar(value)
 
 
 def _first(type: str, key: Any, x: Array, other: Any, side: str) -> Any:
@@ -117,7 +129,7 @@ def _first(type: str, key: Any, x: Array, other: Any, side: str) -> Any:
     if is_array:
         made = runtime.apply(type, (x, other))[0]
     else:
-        scalar = plain_scalar(other)
+        scalar = _scalar(type, other)
         if scalar is NotImplemented:
             return NotImplemented
         made = runtime.apply(type, (x,), {"scalar": scalar, "side": side})[0]

@@ -50,6 +50,14 @@ def test_a_number_of_numpy_is_what_it_is_in_python_every_time(xp, operation, sca
         np.testing.assert_array_equal(array.value(), wanted.value())
 
 
+@pytest.mark.parametrize(
+    "operation", [operator.add, operator.eq, operator.ne, operator.iadd, lambda x, other: other - x]
+)
+def test_an_array_of_numpy_is_refused_in_words(xp, operation):
+    with pytest.raises(TypeError, match=r"^\w+ meets an array of NumPy; bring it to the device first: xp\.asarray"):
+        operation(xp.ones(2), np.ones(2))
+
+
 def test_an_enumeration_beyond_the_dtype_is_refused_every_time(xp):
     big = enum.IntEnum("Big", {"VALUE": 300}).VALUE
     x = xp.ones(2, dtype=xp.int16)
