@@ -143,7 +143,10 @@ def _checked(request: DeviceSpec, who: str) -> DeviceSpec:
 
 
 def _mismatch(machine: Machine, call: Call, device: int | None) -> str:
-    where = ", ".join(short_name(machine.devices[site.device].name) for site in call.sites)
+    names = [short_name(machine.devices[site.device].name) for site in call.sites]
     target = "" if device is None else f" and runs on {short_name(machine.devices[device].name)}"
+    advice = "move them to one device first (`x.to_device(...)`)"
+    if len({*names}) == 1:
+        advice = f"ask for {names[0]} (`with simgpu.device(...)`)"
     other = "" if call.rules.follows_inputs else ', or let a runtime copy them: mixed="copy"'
-    return f"{call.type} has inputs on {where}{target}; move them to one device first (`x.to_device(...)`){other}"
+    return f"{call.type} has inputs on {', '.join(names)}{target}; {advice}{other}"

@@ -126,6 +126,16 @@ def test_under_the_policy_explicit_inputs_elsewhere_are_an_error(runtime, config
     )
 
 
+def test_under_the_policy_explicit_inputs_that_are_together_are_not_to_be_moved(runtime, config):
+    config.set_device_policy("explicit")
+    _, there = both_sides(runtime, [1.0])
+
+    assert refused(sg.DeviceMismatchError, runtime.apply, "Add", (there, there)) == (
+        "Add has inputs on GPU:1, GPU:1 and runs on GPU:0; ask for GPU:1 (`with simgpu.device(...)`), or let a runtime "
+        'copy them: mixed="copy"'
+    )
+
+
 def test_under_the_policy_warn_inputs_elsewhere_are_copied_with_a_warning(runtime, config, caplog):
     config.set_device_policy("warn")
 
