@@ -8,6 +8,7 @@ itself is only launched, by the calling thread.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -43,6 +44,7 @@ class Workers:
 
     def __init__(self, machine: Machine, enter_thread: Callable[[], None]) -> None:
         self._enter_thread = enter_thread
+        self._entered = threading.local()
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._machine = machine
@@ -97,14 +99,22 @@ class Workers:
 
     def _submit(self, lane: str, width: int, task: int, work: Work) -> None:
         if lane not in self._pools:
-            self._pools[lane] = ThreadPoolExecutor(width, f"simgpu {lane}", self._enter_thread)
+            self._pools[lane] = ThreadPoolExecutor(width, f"simgpu {lane}")
         self._pools[lane].submit(self._do, task, work)
+
+    def _enter(self) -> None:
+        """Prepare this thread, once. That is not left to the pool: where it failed there, nobody would hear of it."""
+        if not hasattr(self._entered, "is_done"):
+            self._enter_thread()
+            self._entered.is_done = True
 
     def _do(self, task: int, work: Work) -> None:
         start_ps = self.now_ps()
         error: BaseException | None = None
         moments: Moments | None = None
         try:
+            self._enter()
+            start_ps = self.now_ps()
             moments = work()
         except BaseException as raised:  # whatever it is belongs to the caller, who waits for this task
             error = raised

@@ -50,6 +50,15 @@ def failing(*, on="/gpu:1"):
     return sketch.fetch("kept"), ran
 
 
+def test_a_thread_that_cannot_be_prepared_ends_the_run_with_its_error():
+    class Refusing(AsTold):
+        def enter_thread(self):
+            raise OSError("there is no card any more")
+
+    with pytest.raises(OSError, match="no card any more"):
+        execute(failing()[0].placed(TWO), storage=Refusing())
+
+
 @pytest.mark.parametrize("follow", [False, True])
 def test_an_operation_that_fails_is_named_with_its_device_and_stops_the_run(follow):
     sketch, ran = failing()
