@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 from time import monotonic
 
 from simgpu.errors import ReserveWarning
@@ -36,11 +36,12 @@ class CardWatch:
         self._warns_beyond_bytes = reserve_bytes
         self._clock = clock
         self._next_look_s = 0.0
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer may close a runtime, and look, in the midst of another look
 
     def begin(self, outside_bytes: int) -> None:
         """Note what lies outside before the first device opens: other programs, and CUDA's context."""
-        self.before_bytes = self.highest_bytes = outside_bytes
+        self.before_bytes = outside_bytes
+        self.highest_bytes = max(self.highest_bytes, outside_bytes)
 
     def is_due(self) -> bool:
         """Tell whether it is time to look again; then it is not for a while."""
@@ -53,7 +54,8 @@ class CardWatch:
     def seen(self, use: CardUse) -> None:
         """Note what of the card is used, and warn if that is more than it should be."""
         with self._lock:
-            self.before_bytes = use.before_bytes
+            if self.before_bytes is not None:
+                self.before_bytes = min(self.before_bytes, use.before_bytes)
             self.highest_bytes = max(self.highest_bytes, use.outside_bytes)
             is_new = bool(self._reserve_bytes) and use.grown_bytes > self._warns_beyond_bytes
             if is_new:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from itertools import count
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 
@@ -39,7 +39,7 @@ class Tally:
     def __init__(self) -> None:
         self._counters = {field.name: count() for field in fields(DriverCalls)}  # a step of each is one of Python's
         self._reads = 0  # each took a step of all counters
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer may ask in the midst of another question
 
     def add(self, name: str) -> None:
         """Count one call, by the name of its field in `DriverCalls`."""

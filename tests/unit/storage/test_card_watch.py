@@ -234,6 +234,32 @@ def test_a_run_warns_where_it_has_outgrown_the_reserve(storage):
     assert [warning.filename for warning in caught] == [__file__]
 
 
+def test_what_was_seen_early_and_noted_late_does_not_raise_what_lay_there_before(storage):
+    storage._watch.begin(100)
+    for before in (70, 90):
+        storage._watch.seen(CardUse(1000, 900, 0, 0, 100, 0, before))
+
+    assert storage._watch.before_bytes == 70
+
+
+def test_a_look_before_the_first_device_is_not_taken_for_what_lies_there_as_it_opens(storage):
+    storage.look(now=True)
+    with escaped(storage, 3 * GiB):
+        region = storage.open(MiB)
+
+        assert storage.card_use().before_bytes == BEFORE + 3 * GiB
+        region.close()
+
+
+def test_a_finalizer_may_close_a_runtime_in_the_midst_of_a_look(storage):
+    runtime = Runtime("1 x 1MiB", storage=storage)
+    runtime.start()
+    with storage._watch._lock:  # as where the garbage collector runs inside
+        runtime.close()
+
+    assert storage.driver.used_bytes == BEFORE
+
+
 @pytest.mark.parametrize("storage", ["numpy", "shape"])
 def test_the_trace_of_a_run_without_a_card_says_nothing_of_one(storage):
     assert execute(negated(), {"x": np.ones(8, np.float32)}, storage=storage)[1].card_use is None
