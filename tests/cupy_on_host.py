@@ -36,8 +36,20 @@ class Work:
     after: list[Work] = field(default_factory=list)
 
 
+class Destroyed:
+    """CuPy's streams and events are destroyed by finalizers, which run in any order: none may be used after its own."""
+
+    is_gone = False
+
+    def __del__(self):
+        self.is_gone = True
+
+    def check(self):
+        assert not self.is_gone, f"{type(self).__name__} is used after its end"
+
+
 @dataclass(eq=False)
-class HostStream:
+class HostStream(Destroyed):
     number: int
     group: int | None = None
     last: Work | None = None
@@ -49,7 +61,7 @@ class HostStream:
 
 
 @dataclass(eq=False)
-class HostEvent:
+class HostEvent(Destroyed):
     work: Work | None
     is_timed: bool
     is_done: bool = False
@@ -90,18 +102,21 @@ class HostPinned:
 
 
 class HostScratch:
-    """Takes what it has at once, as a pool of CuPy's that is filled when it is made."""
+    """A pool of CuPy's that is filled when it is made: it has one block, and gives it back when nothing is in use."""
 
     def __init__(self, card, limit_bytes):
-        self._card, self.limit_bytes, self.live, self.is_closed, self.is_back = card, limit_bytes, 0, False, False
-        self.is_filled = limit_bytes >= 512  # CuPy's pools give multiples of this
-        card.used_bytes += limit_bytes
-        if self.is_filled:
-            card.tally.add("mallocs")
+        self._card, self.limit_bytes, self.live, self._block, self.is_closed = card, limit_bytes, 0, None, False
+        if limit_bytes >= 512:  # CuPy's pools give multiples of this
+            self._fill()
+
+    def _fill(self):
+        self._block = self._block or self._card.give_slab(self.limit_bytes)
+        return self._block
 
     def allocate(self, size_bytes):
         if self.live + size_bytes > self.limit_bytes:
             raise MemoryError(f"{size_bytes} B")
+        self._fill()
         return memory_of(self, size_bytes)
 
     def used_bytes(self):
@@ -110,15 +125,12 @@ class HostScratch:
     def close(self):
         """Give everything back: now, or when the last piece that is in use dies."""
         self.is_closed = True
-        if not self.live and not self.is_back:
-            self.is_back = True
-            self._card.used_bytes -= self.limit_bytes
-            if self.is_filled:
-                self._card.tally.add("frees")
+        if not self.live:
+            self._block = None
 
 
 class Piece:
-    """A piece of scratch memory: counted for as long as CuPy refers to it."""
+    """A piece of scratch memory: counted for as long as CuPy refers to it. Its block lives as long."""
 
     def __init__(self, pool, size_bytes):
         self.bytes, self.pool, self.size_bytes = np.zeros(max(size_bytes, 1), np.uint8), pool, size_bytes
@@ -166,6 +178,9 @@ class Card:
         return self.total_bytes - self.used_bytes, self.total_bytes
 
     def take(self, size_bytes):
+        return self.give_slab(size_bytes)
+
+    def give_slab(self, size_bytes):
         self.tally.add("mallocs")
         if size_bytes > self.total_bytes - self.used_bytes:
             raise MemoryError(f"{size_bytes} B")
@@ -215,15 +230,19 @@ class Card:
         return HostEvent(self._give(stream, "event"), is_timed)
 
     def wait(self, stream, event):
+        event.check()
+        stream.check()
         with self._lock:
             stream.waits.append(event.work)
 
     def is_done(self, event):
+        event.check()
         if not event.is_done and self.is_lazy and next(self._asked) % self.done_every == self.done_every - 1:
             self._happen(event)
         return event.is_done or not self.is_lazy
 
     def wait_on_host(self, event):
+        event.check()
         self.tally.add("event_waits")
         self._happen(event)
 
@@ -232,6 +251,7 @@ class Card:
         self._wait_on_host(event.work)
 
     def finish(self, stream):
+        stream.check()
         self.tally.add("stream_waits")
         if stream.last is not None:
             self._wait_on_host(stream.last)
@@ -302,6 +322,7 @@ class Card:
         return False
 
     def _give(self, stream, what, reads=(), writes=()):
+        stream.check()
         with self._lock:
             after = [it for it in (stream.last, *stream.waits, self._ended) if it is not None]
             work = Work(stream.number, what, reads, writes, after)

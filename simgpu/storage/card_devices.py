@@ -58,7 +58,11 @@ class CardDevices:
             group = self._free_group(device)
             make_stream = self.driver.stream if group is None else self._groups[group]
             lane = self._memory.lane(device, group, make_stream)
-            region = CupyRegion(self.driver, self.guards, self._memory, device=device, lane=lane)
+            try:
+                region = CupyRegion(self.driver, self.guards, self._memory, device=device, lane=lane)
+            except BaseException:
+                self._memory.keeping.leave_lane(lane, is_sound=True)
+                raise
             region.is_poisoning, region.keeps_reserve = self.is_poisoning, grows
             if not grows:
                 _grow_or_close(region, limit_bytes)

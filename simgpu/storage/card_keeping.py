@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from threading import Lock
-from typing import TypeVar
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import NamedTuple, TypeVar
 
-from simgpu.storage.card_account import Balance, CardAccount
-from simgpu.storage.driver import ScratchPool, Slab, Stream
+from simgpu.storage.card_account import CardAccount
+from simgpu.storage.driver import ScratchPool, Stream
 
 T = TypeVar("T")
 
 
-class OwnSlab:
-    """A slab on the account of its card, until the card has it back: when nothing refers to this object any more."""
+class OwnSlab(NamedTuple):
+    """A slab that the account of its card holds, by a number there."""
 
-    __slots__ = ("_balance", "_number", "_slab", "ptr", "size_bytes")
-
-    def __init__(self, slab: Slab, balance: Balance, number: int) -> None:
-        self._slab, self._balance, self._number = slab, balance, number
-        self.ptr, self.size_bytes = slab.ptr, slab.size_bytes
-
-    def __del__(self) -> None:
-        del self._slab
-        self._balance.end(self._number)
+    number: int
+    ptr: int
+    size_bytes: int
 
 
 class LentSlab:
@@ -46,13 +40,15 @@ class LentSlab:
         self.ptr, self.size_bytes = slab.ptr, slab.size_bytes
 
     def __del__(self) -> None:
-        if not self.is_spoilt:
-            self._keeping.leave_slab(self._slab)
+        self._keeping.leave_slab(self._slab, is_sound=not self.is_spoilt)
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Where one device works: its streams, on a group of multiprocessors or the whole card, and scratch memory."""
+    """Where one device works: its streams, on a group of multiprocessors or the whole card, and scratch memory.
+
+    The account of the card holds it, and thereby what is `under_way` there, until it is closed.
+    """
 
     group: int | None
     stream: Stream
@@ -61,6 +57,7 @@ class Lane:
     scratch: ScratchPool
     account: CardAccount
     number: int
+    under_way: list[object] = field(default_factory=list)
 
     def close(self) -> None:
         """Give the scratch memory back."""
@@ -70,9 +67,10 @@ class Lane:
 class Keeping:
     """Slabs by their size and lanes by their group, while somebody asks to keep them."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: CardAccount) -> None:
+        self._account = account
         self._askers = 0
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer may leave `asked` in the midst of another
         self._slabs: dict[int, deque[OwnSlab]] = {}
         self._lanes: dict[int | None, deque[Lane]] = {}
 
@@ -89,19 +87,25 @@ class Keeping:
             if not self._askers:
                 self.give_back()
 
-    def leave_slab(self, slab: OwnSlab) -> None:
-        """Keep a slab if that is asked for; else it is gone with the last reference."""
-        if self._askers:
-            self._slabs.setdefault(slab.size_bytes, deque()).append(slab)
-            self._look_again()
+    def leave_slab(self, slab: OwnSlab, *, is_sound: bool) -> None:
+        """Keep a slab if that is asked for, and nobody else may use it; else it goes back to the card."""
+        if not self._askers or not is_sound:
+            self._account.slabs.end(slab.number)
+            return
+        self._slabs.setdefault(slab.size_bytes, deque()).append(slab)
+        self._look_again()
 
     def leave_lane(self, lane: Lane, *, is_sound: bool) -> None:
         """Keep a lane if that is asked for, and nothing in its scratch memory lives on; else close it."""
-        if not self._askers or not is_sound or lane.scratch.used_bytes():
-            lane.close()
-            return
-        self._lanes.setdefault(lane.group, deque()).append(lane)
-        self._look_again()
+        is_kept = False
+        try:
+            is_kept = bool(self._askers) and is_sound and not lane.scratch.used_bytes()
+        finally:
+            if not is_kept:
+                lane.close()
+        if is_kept:
+            self._lanes.setdefault(lane.group, deque()).append(lane)
+            self._look_again()
 
     def slab(self, size_bytes: int) -> OwnSlab | None:
         """Return a slab of exactly this size, if one is kept."""
@@ -122,13 +126,16 @@ class Keeping:
 
     def give_back(self) -> bool:
         """Give back all that is kept; tell whether there was anything."""
-        lanes, slabs = tuple(self._lanes.values()), tuple(self._slabs.values())
-        was_any = any((*lanes, *slabs))
-        for shelf in lanes:
-            while (lane := _popped(shelf)) is not None:
-                lane.close()
-        for pile in slabs:
-            pile.clear()
+        was_any = False
+        for pile in tuple(self._slabs.values()):
+            while (slab := _popped(pile)) is not None:
+                was_any = True
+                self._account.slabs.end(slab.number)
+        with ExitStack() as closing:  # all, also where one of them fails
+            for shelf in tuple(self._lanes.values()):
+                while (lane := _popped(shelf)) is not None:
+                    was_any = True
+                    closing.callback(lane.close)
         return was_any
 
     def _look_again(self) -> None:

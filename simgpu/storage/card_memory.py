@@ -24,7 +24,9 @@ class CardMemory:
     def __init__(self, driver: Driver, scratch_bytes: int, reserve_bytes: int) -> None:
         self.scratch_bytes, self.reserve_bytes = scratch_bytes, reserve_bytes
         self.account = account_of(driver)
-        self.keeping = Keeping()
+        self.keeping = Keeping(self.account)
+        with self.account.lock:
+            self.account.kept.add(self.keeping)
         self._driver = driver
 
     def check_start(self, openings: Sequence[Opening]) -> None:
@@ -37,6 +39,7 @@ class CardMemory:
 
         if openings:
             with self.account.lock:
+                self.account.end_unused()
                 self._with_all_there_is(check)
 
     def take(self, device: str, size_bytes: int, *, keeps_reserve: bool) -> LentSlab:
@@ -58,7 +61,9 @@ class CardMemory:
         slabs = self.account.slabs
         number = slabs.add(size_bytes)
         try:
-            return OwnSlab(self._driver.take(size_bytes), slabs, number)
+            slab = self._driver.take(size_bytes)
+            slabs.hold(number, slab)
+            return OwnSlab(number, slab.ptr, slab.size_bytes)
         except BaseException as error:
             slabs.end(number)
             if isinstance(error, MemoryError):
@@ -76,13 +81,15 @@ class CardMemory:
             if isinstance(error, MemoryError):
                 raise too_little(self._driver, device, self.scratch_bytes) from error
             raise
-        return Lane(group, stream, inbound, outbound, pool, self.account, number)
+        lane = Lane(group, stream, inbound, outbound, pool, self.account, number)
+        scratch.hold(number, lane)
+        return lane
 
     def _with_all_there_is(self, act: Callable[[], T]) -> T:
         """Do what needs memory of the card; where that lacks, give back what is kept for later, and do it again."""
         try:
             return act()
         except OutOfDeviceMemory:
-            if not self.keeping.give_back():
+            if not self.account.give_back():
                 raise
         return act()

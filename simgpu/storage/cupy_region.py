@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from threading import RLock
 from typing import Any
 from weakref import ref
@@ -78,11 +78,8 @@ class CupyRegion:
         self._memories: list[Any] = []
         self._places: list[Place] = []
         self._staged: list[tuple[Event, Pinned]] = []
-        try:
-            guards.open()
-        except BaseException:
-            memory.keeping.leave_lane(lane, is_sound=True)
-            raise
+        guards.open()
+        lane.under_way[:] = self.fences, self._staged
         self.is_open = True
 
     def random_state(self) -> Any:
@@ -100,9 +97,11 @@ class CupyRegion:
         """Take more memory of the card. Raises OutOfDeviceMemory if it has not got that much beside the reserve."""
         slab = self._memory.take(self.device, size_bytes, keeps_reserve=self.keeps_reserve)
         place = Place(self, slab)
-        self._starts.append(self.taken_bytes)
-        self._places.append(place)
-        self._memories.append(self.driver.adopt(slab, place))
+        memory = self.driver.adopt(slab, place)
+        with self.lock:  # arrays without bytes may need the first piece in several threads
+            self._starts.append(self.taken_bytes)
+            self._memories.append(memory)
+            self._places.append(place)  # last, as those who look for a place look here first
 
     def arrays(self, spec: TensorSpec) -> Callable[[int], Any]:
         """Return what makes CuPy arrays over the bytes at an offset. It refuses what would reach beyond the region."""
@@ -127,7 +126,7 @@ class CupyRegion:
 
         Unless it may wait, nothing is done while another thread has the lock: finalizers give memory back.
         """
-        if not self.is_open or sys.is_finalizing() or not self.lock.acquire(blocking=may_wait):
+        if not size_bytes or not self.is_open or sys.is_finalizing() or not self.lock.acquire(blocking=may_wait):
             return
         try:
             self.arrays(TensorSpec((size_bytes,), "uint8"))(offset)
@@ -153,8 +152,9 @@ class CupyRegion:
 
     def finish(self) -> None:
         """Wait until everything asked of this device is done."""
-        for stream in (self.stream, self.inbound, self.outbound):
-            self.driver.finish(stream)
+        with ExitStack() as waits:  # for all, also where one fails
+            for stream in (self.outbound, self.inbound, self.stream):
+                waits.callback(self.driver.finish, stream)
 
     def inside(self) -> AbstractContextManager[None]:
         """Let what is launched go to this device."""
@@ -180,7 +180,7 @@ class CupyRegion:
     def keep(self, pinned: Pinned, event: Event) -> None:
         """Keep pinned memory until a copy from it has ended."""
         with self.lock:
-            self._staged = [it for it in self._staged if not self.driver.is_done(it[0])]
+            self._staged[:] = [it for it in self._staged if not self.driver.is_done(it[0])]
             self._staged.append((event, pinned))
 
     def close(self) -> None:
@@ -190,21 +190,26 @@ class CupyRegion:
         self.is_open = is_sound = False
         try:
             self.finish()
+            for event in self.fences.left():  # copies to other devices, on their streams
+                self.driver.wait_on_host(event)
             is_sound = True
         finally:
-            self.guards.close()
-            self.fences.clear()
-            self._staged = []
-            self._leave_memory(is_sound=is_sound)
+            try:
+                self.guards.close()
+            finally:
+                self._leave_memory(is_sound=is_sound)
 
     def _leave_memory(self, *, is_sound: bool) -> None:
         """Give everything back; what is not sound, or lives on in arrays, goes to no other device."""
-        self._memory.keeping.leave_lane(self.lane, is_sound=is_sound)
+        self.lane.under_way.clear()
+        self.fences.clear()
+        self._staged.clear()
         slabs = [ref(place.slab) for place in self._places]
         if not is_sound:
             _spoil(slabs)
         self._starts, self._memories, self._places = [], [], []
         _spoil(slabs)
+        self._memory.keeping.leave_lane(self.lane, is_sound=is_sound)
 
     def __del__(self) -> None:
         if getattr(self, "is_open", False) and not sys.is_finalizing():  # at the end, all goes back by itself

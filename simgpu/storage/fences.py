@@ -55,6 +55,10 @@ class Fences:
             if (is_write or fence.is_write) and fence.span.low < span.high and span.low < fence.span.high
         ]
 
+    def left(self) -> list[Event]:
+        """Return the ends of copies that are still under way."""
+        return [fence.event for fence in self._up if not self._is_done(fence.event)]
+
     def take_down(self, events: list[Event]) -> None:
         """Forget copies for which the device's own stream waits: all that comes later is behind it."""
         gone = set(map(id, events))

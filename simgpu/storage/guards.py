@@ -44,16 +44,19 @@ class Guards:
     def open(self) -> None:
         """Stand guard, once for each region. Raises DeviceScopeError inside CuPy's `using_allocator`."""
         with Guards._lock:
-            Guards._standing.append(self)
-            if len(Guards._standing) == 1 and not self._driver.is_installed(allocate):
+            if not Guards._standing and not self._driver.is_installed(allocate):
                 self._install()
-            self._driver.route_random(_random_state)  # each card has its own generator
+            Guards._standing.append(self)
+            try:
+                self._driver.route_random(_random_state)  # each card has its own generator
+            except BaseException:
+                self.close()
+                raise
 
     def _install(self) -> None:
         try:
             self._driver.install(allocate)
         except ValueError as error:
-            Guards._standing.remove(self)
             raise DeviceScopeError(
                 "a runtime starts inside cupy.cuda.using_allocator, where its limits would not hold; start it outside"
             ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import suppress
 from threading import Barrier, BrokenBarrierError
 
@@ -168,16 +167,7 @@ def test_memory_that_arrays_keep_from_a_closed_device_is_held_and_not_outside(st
     assert (after.held_bytes, after.outside_bytes, after.free_bytes) == (0, 0, 64 * MiB)
 
 
-class Sticky(host.HostScratch):
-    """Gives nothing back as long as something in it is in use, as a pool of CuPy's does."""
-
-    def close(self):
-        if not self.live:
-            super().close()
-
-
 def test_scratch_memory_in_which_raw_arrays_live_on_is_held_until_they_are_gone(storage):
-    storage.driver.scratch = lambda limit_bytes, stream: Sticky(storage.driver, limit_bytes)
     region = storage.open(8 * MiB)
     with region.inside():
         array = host.cupy.ndarray((3,), "float32")
@@ -216,17 +206,6 @@ def test_a_refused_piece_of_memory_is_on_no_account(storage):
     assert (account.slabs.total_bytes(), account.scratch.total_bytes()) == (0, 4 * MiB)
     region.close()
     assert account.scratch.total_bytes() == 0
-
-
-def test_the_account_of_a_card_is_gone_with_its_last_storage():
-    storage = host.host_storage()
-    account = account_of(storage.driver)
-    account.slabs.add(1)
-    driver = storage.driver
-    del storage, account
-    gc.collect()
-
-    assert account_of(driver).slabs.total_bytes() == 0
 
 
 def test_a_tally_counts_what_has_not_ended():
