@@ -55,13 +55,8 @@ class Lane:
     inbound: Stream
     outbound: Stream
     scratch: ScratchPool
-    account: CardAccount
     number: int
     under_way: list[object] = field(default_factory=list)
-
-    def close(self) -> None:
-        """Give the scratch memory back."""
-        self.account.close_scratch(self.scratch, self.number)
 
 
 class Keeping:
@@ -102,7 +97,7 @@ class Keeping:
             is_kept = bool(self._askers) and is_sound and not lane.scratch.used_bytes()
         finally:
             if not is_kept:
-                lane.close()
+                self._close(lane)
         if is_kept:
             self._lanes.setdefault(lane.group, deque()).append(lane)
             self._look_again()
@@ -135,8 +130,11 @@ class Keeping:
             for shelf in tuple(self._lanes.values()):
                 while (lane := _popped(shelf)) is not None:
                     was_any = True
-                    closing.callback(lane.close)
+                    closing.callback(self._close, lane)
         return was_any
+
+    def _close(self, lane: Lane) -> None:
+        self._account.close_scratch(lane.scratch, lane.number)
 
     def _look_again(self) -> None:
         """Give back what was left in the moment in which nobody asked any more."""

@@ -5,11 +5,12 @@ What is looked at is taken before anybody else looks: devices that start or grow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from simgpu.errors import OutOfDeviceMemory
-from simgpu.storage.card_account import account_of
+from simgpu.storage.card_account import Balance, account_of
 from simgpu.storage.card_keeping import Keeping, Lane, LentSlab, OwnSlab
 from simgpu.storage.card_limits import Needs, check_growth, check_start, first_bytes, too_little
 from simgpu.storage.driver import Driver, Stream
@@ -58,32 +59,30 @@ class CardMemory:
     def _taken(self, device: str, size_bytes: int, keeps_reserve: bool) -> OwnSlab:
         if size_bytes and keeps_reserve and self.reserve_bytes:
             check_growth(self._driver, device, size_bytes, self.reserve_bytes)
-        slabs = self.account.slabs
-        number = slabs.add(size_bytes)
-        try:
+        with self._entry(self.account.slabs, device, size_bytes) as number:
             slab = self._driver.take(size_bytes)
-            slabs.hold(number, slab)
-            return OwnSlab(number, slab.ptr, slab.size_bytes)
-        except BaseException as error:
-            slabs.end(number)
-            if isinstance(error, MemoryError):
-                raise too_little(self._driver, device, size_bytes) from error
-            raise
+            self.account.slabs.hold(number, slab)
+        return OwnSlab(number, slab.ptr, slab.size_bytes)
 
     def _new_lane(self, device: str, group: int | None, make_stream: Callable[[], Stream]) -> Lane:
         stream, inbound, outbound = (make_stream() for _ in range(3))
-        scratch = self.account.scratch
-        number = scratch.add(self.scratch_bytes)
-        try:
+        with self._entry(self.account.scratch, device, self.scratch_bytes) as number:
             pool = self._driver.scratch(self.scratch_bytes, stream)
-        except BaseException as error:
-            scratch.end(number)
-            if isinstance(error, MemoryError):
-                raise too_little(self._driver, device, self.scratch_bytes) from error
-            raise
-        lane = Lane(group, stream, inbound, outbound, pool, self.account, number)
-        scratch.hold(number, lane)
+            lane = Lane(group, stream, inbound, outbound, pool, number)
+            self.account.scratch.hold(number, lane)
         return lane
+
+    @contextmanager
+    def _entry(self, balance: Balance, device: str, size_bytes: int) -> Iterator[int]:
+        """Put on the account what is taken inside; it ends where the card has not got it."""
+        number = balance.add(size_bytes)
+        try:
+            yield number
+        except BaseException as error:
+            balance.end(number)
+            if isinstance(error, MemoryError):
+                raise too_little(self._driver, device, size_bytes) from error
+            raise
 
     def _with_all_there_is(self, act: Callable[[], T]) -> T:
         """Do what needs memory of the card; where that lacks, give back what is kept for later, and do it again."""
