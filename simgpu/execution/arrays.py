@@ -50,11 +50,11 @@ class ProgramArrays:
         self.arrays = []
         if error is not None and self.storage.is_asynchronous:
             _forget_arrays(error)
-        failures = []
+        failures: list[BaseException] = []
         for action in (*([self._look] if error is None else []), *(region.close for region in self.regions)):
             try:
                 action()
-            except Exception as failure:  # the others close all the same
+            except BaseException as failure:  # the others close all the same
                 failures.append(failure)
         if failures and error is None:
             raise failures[0]

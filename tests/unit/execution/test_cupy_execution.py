@@ -252,6 +252,29 @@ def _hold(lock, is_held):
         time.sleep(0.2)
 
 
+def test_a_run_that_is_interrupted_while_it_closes_a_device_closes_the_others_all_the_same():
+    storage, opened = host.host_storage(), []
+    finish, open_region = storage.driver.finish, storage.open
+
+    def noted(*arguments, **options):
+        opened.append(open_region(*arguments, **options))
+        return opened[-1]
+
+    def interrupted(stream):
+        if stream is gpus()[0].stream and not gpus()[0].is_open:
+            raise KeyboardInterrupt
+        finish(stream)
+
+    def gpus():
+        return [region for region in opened if hasattr(region, "stream")]
+
+    storage.open, storage.driver.finish = noted, interrupted
+    with pytest.raises(KeyboardInterrupt):
+        execute(Chain().add("Neg").placed(), {"x": VALUES}, storage=storage)
+
+    assert [region.is_open for region in gpus()] == [False, False]
+
+
 def test_a_storage_serves_one_run_after_the_other():
     placement, storage = Chain().add("Neg").placed(), host.host_storage()
     for _ in range(3):
