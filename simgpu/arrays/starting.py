@@ -33,10 +33,10 @@ class Started:
     def end(self, *first: Callable[[], object]) -> list[BaseException]:
         """Give everything back, also where some of it fails, and return what failed. A second call does nothing.
 
-        What is to be done `first` is, and may fail as well.
+        What is to be done `first` is, and may fail as well. Claims come last: who has one next finds the memory free.
         """
-        releases = [claim.release for claim in self.claims]
-        return _failures_of([*first, *releases, *(memory.region.close for memory in self.memories)])
+        closes = [memory.region.close for memory in self.memories]
+        return _failures_of([*first, *closes, *(claim.release for claim in self.claims)])
 
 
 class UsageReport:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simgpu.arrays import Runtime
+from simgpu.cards import SharedCards
 from simgpu.errors import OutOfDeviceMemory
 from simgpu.execution import execute
 from simgpu.graph import GraphBuilder, TensorSpec
@@ -101,6 +102,20 @@ def test_what_another_storage_keeps_of_the_card_goes_back_where_memory_lacks(sto
             runtime.start()
 
             assert other.card_use().held_bytes == 0
+
+
+def test_other_programs_can_claim_memory_only_when_it_is_free(storage, tmp_path):
+    cards, finish, claimed = SharedCards(tmp_path / "cards"), storage.driver.finish, []
+
+    def finish_and_look(stream):
+        claimed.extend(use.claimed_bytes for use in cards.snapshot())
+        finish(stream)
+
+    storage.driver.finish = finish_and_look
+    with Runtime("1 x 1MiB", storage=storage, share=cards) as runtime:
+        runtime.start()
+
+    assert (claimed, cards.snapshot()) == ([MiB] * 3, ())
 
 
 def test_guards_that_could_not_be_set_up_do_not_stand(storage):
