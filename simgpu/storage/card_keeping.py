@@ -47,7 +47,8 @@ class LentSlab:
 class Lane:
     """Where one device works: its streams, on a group of multiprocessors or the whole card, and scratch memory.
 
-    The account of the card holds it, and thereby what is `under_way` there, until it is closed.
+    The account of the card holds it until it is closed, and thereby what is `under_way` there: whatever has finalizers
+    that must not run before the device has waited for its work.
     """
 
     group: int | None

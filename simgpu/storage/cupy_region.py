@@ -99,6 +99,7 @@ class CupyRegion:
         place = Place(self, slab)
         memory = self.driver.adopt(slab, place)
         with self.lock:  # arrays without bytes may need the first piece in several threads
+            self.lane.under_way.append(slab)
             self._starts.append(self.taken_bytes)
             self._memories.append(memory)
             self._places.append(place)  # last, as those who look for a place look here first

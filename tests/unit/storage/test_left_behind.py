@@ -65,6 +65,25 @@ def test_what_a_dropped_runtime_leaves_is_kept_whole(storage):
     assert storage.driver.used_bytes == 0
 
 
+def test_memory_of_a_dropped_device_is_left_to_others_only_when_its_work_is_done(storage):
+    region, keeping = storage.open(2**40, grows=True), storage._memory.keeping
+    waits, leave_slab, before = [], keeping.leave_slab, storage.driver.calls().stream_waits
+
+    def noted(slab, *, is_sound):
+        waits.append(storage.driver.calls().stream_waits - before)
+        leave_slab(slab, is_sound=is_sound)
+
+    keeping.leave_slab = noted
+    gc.collect()  # the device is old, and its slab young
+    region.grow(MiB)
+    gc.freeze()  # turns their order round
+    gc.unfreeze()
+    del region
+    gc.collect()
+
+    assert waits == [3]
+
+
 def test_a_device_that_closes_waits_for_copies_that_others_make_of_its_memory(storage):
     with storage.kept_open():
         giver, taker = (storage.open(MiB, device=f"GPU:{number}") for number in range(2))
