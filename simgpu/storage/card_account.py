@@ -82,7 +82,7 @@ class CardAccount:
         self._left: dict[int, ScratchPool] = {}
 
     def close_scratch(self, pool: ScratchPool, number: int) -> None:
-        """Give scratch memory back, and end its entry; if raw arrays still lie there, that is left for later.
+        """Give scratch memory back, and end its entry; if raw arrays still lie there, that is left to `measure`.
 
         Finalizers call this, so it asks no other pool: pools have locks.
         """
@@ -92,26 +92,20 @@ class CardAccount:
 
     def give_back(self) -> bool:
         """Give back what storages of this card keep for later; tell whether there was anything."""
-        given = [self.end_unused(), *(kept.give_back() for kept in list(self.kept))]
+        given = [kept.give_back() for kept in list(self.kept)]
         return any(given)
 
-    def end_unused(self) -> bool:
-        """Give back what raw arrays of closed devices use no more; tell whether there was any."""
-        ended = [self._end_if_unused(number, pool) for number, pool in list(self._left.items())]
-        return any(ended)
-
-    def _end_if_unused(self, number: int, pool: ScratchPool) -> bool:
-        is_unused = not pool.used_bytes() and self._left.pop(number, None) is not None
-        if is_unused:
+    def _end_if_unused(self, number: int, pool: ScratchPool) -> None:
+        if not pool.used_bytes() and self._left.pop(number, None) is not None:
             try:
                 pool.close()
             finally:
                 self.scratch.end(number)
-        return is_unused
 
     def measure(self, driver: Driver) -> Measured:
         """Look at the card. What is taken or given back at this moment counts as ours, not as used by others."""
-        self.end_unused()
+        for left in list(self._left.items()):
+            self._end_if_unused(*left)
         before = self.slabs.total_bytes(), self.scratch.total_bytes()
         free, total = driver.memory_info()
         after = self.slabs.total_bytes(), self.scratch.total_bytes()

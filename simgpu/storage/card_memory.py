@@ -40,7 +40,6 @@ class CardMemory:
 
         if openings:
             with self.account.lock:
-                self.account.end_unused()
                 self._with_all_there_is(check)
 
     def take(self, device: str, size_bytes: int, *, keeps_reserve: bool) -> LentSlab:

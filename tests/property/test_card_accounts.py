@@ -15,7 +15,7 @@ from simgpu.graph import TensorSpec
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 MiB = 2**20
 FLOATS = TensorSpec((8,), "float32")
-STEPS = ["open", "open growing", "grow", "make", "make raw", "drop", "drop raw", "copy", "close", "keep", "keep no more"]
+STEPS = ["open", "open growing", "grow", "make", "make raw", "drop", "drop raw", "copy", "close", "keep", "unkeep"]
 
 
 class History:
@@ -37,7 +37,7 @@ class History:
             case "keep":
                 self.kept.append(ExitStack())
                 self.kept[-1].enter_context(storage.kept_open())
-            case "keep no more" if self.kept:
+            case "unkeep" if self.kept:
                 self.kept.pop(number % len(self.kept)).close()
             case "drop" if self.arrays:
                 self.arrays.pop(number % len(self.arrays))

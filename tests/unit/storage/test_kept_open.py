@@ -41,7 +41,6 @@ def storage():
         setattr(storage.driver, what, noted(what, storage.taken, getattr(storage.driver, what)))
     yield storage
     gc.collect()
-    storage.look(now=True)
     assert storage.driver.used_bytes == 0
 
 

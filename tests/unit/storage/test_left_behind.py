@@ -9,7 +9,6 @@ import pytest
 
 from simgpu.arrays import Runtime
 from simgpu.cards import SharedCards
-from simgpu.errors import OutOfDeviceMemory
 from simgpu.execution import execute
 from simgpu.graph import GraphBuilder, TensorSpec
 from simgpu.kernels import add_operation
@@ -99,18 +98,6 @@ def test_a_device_that_closes_waits_for_copies_that_others_make_of_its_memory(st
         assert storage.driver.happens_before(copy, fill)
         taker.close()
         later.close()
-
-
-def test_scratch_memory_of_raw_arrays_goes_back_when_devices_start_after_them():
-    storage = host.host_storage(64 * MiB, scratch_bytes=20 * MiB)
-    with Runtime("1 x 1MiB", storage=storage) as runtime, runtime.device("/gpu:0"):
-        raw = host.cupy.ndarray((8,), np.float32)
-    with pytest.raises(OutOfDeviceMemory, match="44 MiB of the card's 64 MiB are free"):
-        Runtime("1 x 40MiB", storage=storage).start()
-    del raw
-    with Runtime("1 x 40MiB", storage=storage) as runtime:
-        runtime.start()
-    assert storage.driver.used_bytes == 0
 
 
 def test_what_another_storage_keeps_of_the_card_goes_back_where_memory_lacks(storage):
