@@ -111,7 +111,7 @@ def test_the_devices_of_a_calibration_are_refused_together_too(storage):
     with pytest.raises(OutOfDeviceMemory, match="2 devices cannot start together: GPU:0 28 MiB, GPU:1 28 MiB ask"):
         Copies(storage, 28 * MiB)
     with pytest.raises(OutOfDeviceMemory, match=r"4 devices cannot start together: GPU:0 96 MiB, .* ask for 384 MiB"):
-        list(contention(storage, [], (2, 4)))
+        list(contention(storage, [], (2, 4), 1.0))
 
     assert storage.taken == []
 
