@@ -73,3 +73,21 @@ def test_runs_on_memory_that_is_kept_take_nothing_of_the_card_and_agree(card):
     gc.collect()
 
     assert abs(free_bytes(storage) - before) <= OF_CUDA_BYTES
+
+
+def test_what_a_dropped_runtime_leaves_is_kept_and_computes_as_before(card):
+    storage, placement = card(), pair_of_products()
+    feeds = {"x": np.full((256, 256), 0.125, np.float32)}
+    expected, _ = sg.execute(placement, feeds, storage=storage)
+    with storage.kept_open():
+        runtime = Runtime(halves("64MiB"), storage=storage)
+        x = runtime.xp().ones((256, 256), dtype="float32")
+        (x @ x).to_device("gpu:1")
+        del runtime, x
+        gc.collect()
+        before = storage.driver.calls()
+        outputs, _ = sg.execute(placement, feeds, storage=storage)
+        calls = storage.driver.calls() - before
+
+    assert (calls.mallocs, calls.frees) == (0, 0)
+    np.testing.assert_array_equal(outputs["z"], expected["z"])
