@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simgpu.storage.cupy_region import CupyRegion, span_of
-from simgpu.storage.driver import Driver, Stream
+from simgpu.storage.driver import Driver, Event, Stream
 from simgpu.storage.storage import Moments
 
 Launch = Callable[[Stream], None]
@@ -47,8 +47,7 @@ class CardCopies:
         pinned = driver.pinned(plain.nbytes)
         with region.lock:
             driver.wait(region.outbound, driver.record(region.stream))
-            driver.copy_bytes(pinned.ptr, plain.data.ptr, plain.nbytes, region.outbound)
-            done = driver.record(region.outbound)
+            done = self._end_of(self._of_bytes(pinned.ptr, plain.data.ptr, plain.nbytes), region.outbound)
             region.fences.put_up(span_of(plain), done, is_write=False)
         driver.wait_on_host(done)
         return np.array(pinned.array[: plain.nbytes].view(plain.dtype).reshape(plain.shape))
@@ -81,6 +80,15 @@ class CardCopies:
 
         return launch
 
+    def _end_of(self, launch: Launch, stream: Stream, *, is_timed: bool = False) -> Event:
+        """Launch a copy and return its end. Where there is none, wait: nobody else would for what may be under way."""
+        try:
+            launch(stream)
+            return self._driver.record(stream, is_timed=is_timed)
+        except BaseException:
+            self._driver.finish(stream)
+            raise
+
     def _ordered(
         self, taker: CupyRegion, origin: tuple[CupyRegion, Any] | None, target: Any, launch: Launch
     ) -> Moments:
@@ -93,8 +101,7 @@ class CardCopies:
         for event in waits:
             driver.wait(stream, event)
         start = driver.record(stream, is_timed=True)
-        launch(stream)
-        end = driver.record(stream, is_timed=True)
+        end = self._end_of(launch, stream, is_timed=True)
         taker.fences.put_up(span, end, is_write=True)
         if origin is not None:
             giver.fences.put_up(span_of(source), end, is_write=False)

@@ -100,6 +100,38 @@ def test_a_device_that_closes_waits_for_copies_that_others_make_of_its_memory(st
         later.close()
 
 
+WAYS = {
+    "in": lambda storage, source, target: storage.write(source, ONES),
+    "out": lambda storage, source, target: storage.read(source),
+    "between": lambda storage, source, target: storage.copy(source, target),
+}
+
+
+@pytest.mark.parametrize("copies", WAYS.values(), ids=WAYS)
+def test_a_copy_without_an_end_to_wait_for_is_over_when_that_is_said(storage, copies):
+    first, second = (storage.open(MiB, device=f"GPU:{number}") for number in range(2))
+    source, target = first.arrays(FLOATS)(0), second.arrays(FLOATS)(0)
+    card, record = storage.driver, storage.driver.record
+
+    def record_no_ends(stream, **options):
+        if card.log and card.log[-1].what == "copy":
+            raise OSError("no more events")
+        return record(stream, **options)
+
+    card.record = record_no_ends
+    with pytest.raises(OSError, match="no more events"):
+        copies(storage, source, target)
+    card.record = record
+    for array, region in ((source, first), (target, second)):
+        card.fill_bytes(array.data.ptr, 0, array.nbytes, region.stream)
+    copy, *fills = (work for work in card.log if work.what in ("copy", "fill"))
+
+    assert [card.happens_before(copy, fill) for fill in fills] == [True, True]
+    del source, target
+    first.close()
+    second.close()
+
+
 def test_what_another_storage_keeps_of_the_card_goes_back_where_memory_lacks(storage):
     other = host.CupyStorage(storage.driver, reserve_bytes=0, scratch_bytes=2**22)
     with storage.kept_open():
