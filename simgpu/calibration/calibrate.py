@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from simgpu.calibration.bench import Bench
+from simgpu.calibration.benches import SMALLEST_BYTES, Benches
 from simgpu.calibration.case import Case, case
 from simgpu.calibration.compiling import compile_kernels
 from simgpu.calibration.copies import Copies, open_copies
 from simgpu.calibration.facts import device_facts, free_host_bytes
 from simgpu.calibration.overheads import overheads
+from simgpu.calibration.peaks import memory_bandwidth, peak_flop_per_s, rate
 from simgpu.calibration.plan import Plan, default_plan
 from simgpu.calibration.siblings import contention
 from simgpu.costs import Calibration, ContentionSample, CopySample, OperationSample, Overheads
-from simgpu.errors import CalibrationError, InvalidValue, MissingDependency, SimgpuError, check_type
+from simgpu.errors import InvalidValue, MissingDependency, SimgpuError, check_type
 from simgpu.kernels import array_dtype, rule
 from simgpu.storage import Storage, storage_named
-from simgpu.units import PS_PER_S, MiB, short_size
+from simgpu.units import short_size
 
 OnProgress = Callable[[str, int, int], None]
 """(what is measured, how many are done, how many in all)"""
-_SMALLEST_REGION_BYTES = 16 * MiB
 _SHARE_OF_ONE = 0.005
 """What alone would take more than this part of the time is left out."""
 _ROUNDS = 4
 """How often a case is run at least: once to warm up, and three times measured."""
 _UNSTEADY = 0.2
 """The spread, as a part of the time, from which on a sample is measured again if there is time left."""
-_PRODUCTS = ("MatMul", "Gemm", "matmul", "linalg.matmul")
 _PROBES = (case("MatMul", (512, 512), (512, 512)), case("Add", (2**20,), (2**20,)))
 
 
@@ -71,7 +71,7 @@ class _Run:
         self._plan = plan
         self._on_progress = on_progress
         self._end = monotonic() + plan.budget_s
-        self._memory_bytes = min(plan.region_bytes, max(_SMALLEST_REGION_BYTES, free_host_bytes() // 4))
+        self._memory_bytes = min(plan.region_bytes, max(SMALLEST_BYTES, free_host_bytes() // 4))
 
     def calibration(self) -> Calibration:
         """Measure everything, what the others need first."""
@@ -79,15 +79,15 @@ class _Run:
         self._compile()
         copies = self._copies()
         siblings = self._contention()
-        with _Benches(self._storage, self._memory_bytes) as benches:
+        with Benches(self._storage, self._memory_bytes) as benches:
             overhead = self._overheads(benches.of("GPU"), copies)
             samples = self._operations(benches)
         good = [sample for sample in samples if not sample.failed]
         return Calibration(
             device=facts,
             overheads=overhead,
-            memory_bandwidth_bytes_per_s=_bandwidth(good),
-            peak_flop_per_s=_peaks(good),
+            memory_bandwidth_bytes_per_s=memory_bandwidth(good),
+            peak_flop_per_s=peak_flop_per_s(good),
             operations=samples,
             copies=copies,
             contention=siblings,
@@ -154,8 +154,8 @@ class _Run:
         self._on_progress("overheads", 1, 1)
         return found
 
-    def _operations(self, benches: _Benches) -> list[OperationSample]:
-        flop_per_s, bytes_per_s = (_rate(benches.of("GPU").sample(probe)) for probe in _PROBES)
+    def _operations(self, benches: Benches) -> list[OperationSample]:
+        flop_per_s, bytes_per_s = (rate(benches.of("GPU").sample(probe)) for probe in _PROBES)
         cases, samples = _computable(self._plan.operations), list[OperationSample]()
         for number, found in enumerate(cases):
             if self._left_s() <= 0:
@@ -169,7 +169,7 @@ class _Run:
         self._look_again(benches, samples)
         return samples
 
-    def _look_again(self, benches: _Benches, samples: list[OperationSample]) -> None:
+    def _look_again(self, benches: Benches, samples: list[OperationSample]) -> None:
         """Measure again, as long as there is time, what came out most differently from time to time."""
         numbers = [number for number, sample in enumerate(samples) if _unsteadiness(sample) > _UNSTEADY]
         for done, number in enumerate(sorted(numbers, key=lambda number: -_unsteadiness(samples[number]))):
@@ -182,40 +182,6 @@ class _Run:
             if not again.failed and _unsteadiness(again) < _unsteadiness(old):
                 samples[number] = again
             self._on_progress("second look", done + 1, len(numbers))
-
-
-class _Benches:
-    """The devices that operations are measured on, each opened when it is first asked for."""
-
-    def __init__(self, storage: Storage, memory_bytes: int) -> None:
-        self._storage = storage
-        self._memory_bytes = memory_bytes
-        self._open: dict[str, Bench] = {}
-
-    def __enter__(self) -> _Benches:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for bench in self._open.values():
-            bench.close()
-
-    def of(self, kind: str) -> Bench:
-        """Return the device of a kind. Where nothing is asynchronous, all are the same."""
-        kind = kind if self._storage.is_asynchronous else "GPU"
-        if kind not in self._open:
-            self._open[kind] = self._opened(kind)
-        return self._open[kind]
-
-    def _opened(self, kind: str) -> Bench:
-        """Open a device with as much memory as can be had."""
-        size = self._memory_bytes if kind == "GPU" else min(self._memory_bytes, 256 * MiB)
-        while True:
-            try:
-                return Bench(self._storage, size, kind)
-            except (SimgpuError, MemoryError) as error:
-                if size <= _SMALLEST_REGION_BYTES:
-                    raise CalibrationError(f"no device of {size} B can be opened: {error}; free memory") from error
-                size //= 2
 
 
 def _computable(cases: Sequence[Case]) -> Sequence[Case]:
@@ -252,38 +218,3 @@ def _work(found: Case) -> tuple[int, int]:
     except SimgpuError:
         return 0, 0
     return work.flop, work.bytes
-
-
-def _rate(sample: OperationSample) -> float:
-    """Return FLOP/s of a product, or bytes/s of anything else. Of a probe that failed, none that leaves out a case."""
-    if sample.failed:
-        return float("inf")
-    work = rule(sample.type).work(sample.inputs, sample.outputs, sample.attributes)
-    amount = work.flop if sample.type == "MatMul" else work.bytes
-    return max(1.0, amount * PS_PER_S / max(1, sample.device_ps))
-
-
-def _bandwidth(samples: Sequence[OperationSample]) -> int:
-    """Return the rate of the fastest operation among those that move the most: caches count for less there."""
-    moved = [(_moved(sample), sample.device_ps) for sample in samples if sample.kind == "GPU" and sample.type == "Add"]
-    largest = max((size for size, _ in moved), default=0)
-    rates = [size * PS_PER_S // max(1, time) for size, time in moved if 2 * size >= largest]
-    return max(rates, default=1)
-
-
-def _moved(sample: OperationSample) -> int:
-    return rule(sample.type).work(sample.inputs, sample.outputs, sample.attributes).bytes
-
-
-def _peaks(samples: Sequence[OperationSample]) -> dict[str, int]:
-    """Return the FLOP/s of the fastest product of each dtype. Without one of float32, that of all others stands in."""
-    peaks: dict[str, int] = {}
-    for sample in _products(samples):
-        dtype = sample.inputs[0].dtype
-        flop = rule(sample.type).work(sample.inputs, sample.outputs, sample.attributes).flop
-        peaks[dtype] = max(peaks.get(dtype, 1), flop * PS_PER_S // max(1, sample.device_ps))
-    return peaks if "float32" in peaks else {"float32": max(peaks.values(), default=1), **peaks}
-
-
-def _products(samples: Sequence[OperationSample]) -> Iterator[OperationSample]:
-    return (sample for sample in samples if sample.kind == "GPU" and sample.type in _PRODUCTS)
