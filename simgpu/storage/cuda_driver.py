@@ -1,4 +1,4 @@
-"""CUDA, as CuPy reaches it: the only file that imports CuPy, beside `cuda_random`.
+"""CUDA, as CuPy reaches it. CuPy is imported here, and in `cuda_memory` and `cuda_random`, alone.
 
 CUDA acts on the card that is current in a thread. A driver makes its own card current for what it does, and leaves the
 one that was before: another driver's, or what the program chose.
@@ -6,12 +6,11 @@ one that was before: another driver's, or what the program chose.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import cupy
 import numpy as np
@@ -19,9 +18,10 @@ from cupy.cuda import memory as cupy_memory
 from cupy.cuda import runtime as cuda
 
 from simgpu.errors import ExecutionError, MissingDependency
+from simgpu.storage.cuda_memory import CudaPinned, CudaScratch, CudaShared, give_back_unused
 from simgpu.storage.cuda_random import DeviceRandomState
 from simgpu.storage.driver import Event, Slab, Stream
-from simgpu.storage.driver_calls import Counted, DriverCalls, Tally
+from simgpu.storage.driver_calls import DriverCalls
 from simgpu.units import PS_PER_MS
 
 _HOLD = r"""
@@ -37,100 +37,7 @@ _UUID_BYTES = 16
 _OUT_OF_MEMORY = 2
 """The number of cudaErrorMemoryAllocation, which CuPy does not name."""
 
-_POOL_UNIT_BYTES = 512
-"""CuPy's pool hands out multiples of this."""
-
 _AS_IT_IS = nullcontext()
-
-
-class CudaPinned:
-    """Page-locked host memory of a pool of CuPy's. The pool has it back when this object is gone."""
-
-    def __init__(self, pool: Any, size_bytes: int) -> None:
-        self._memory = pool.malloc(max(size_bytes, 1))
-        self.ptr: int = self._memory.ptr
-        self.array = np.frombuffer(self._memory, np.uint8, size_bytes)
-
-
-class CudaScratch:
-    """A pool of CuPy's with a hard limit. It takes its memory at once, so that nothing is taken while programs run.
-
-    A pool is asked while its card is the current one: CuPy keeps an account for each card.
-    """
-
-    def __init__(self, limit_bytes: int, stream: Stream, driver: CudaDriver) -> None:
-        self._on_card = driver.on_card
-        self._pool = cupy_memory.MemoryPool(driver.take_for_pool)
-        whole = limit_bytes // _POOL_UNIT_BYTES * _POOL_UNIT_BYTES
-        self._pool.set_limit(size=max(whole, 1))  # 0 would be no limit
-        if whole:
-            with stream:  # the pool keeps free memory for each stream by itself
-                self._pool.malloc(whole)
-
-    def allocate(self, size_bytes: int) -> Any:
-        """Return what CuPy takes for memory. Raises MemoryError beyond the limit."""
-        return self._pool.malloc(size_bytes)
-
-    def used_bytes(self) -> int:
-        """Return what is handed out now."""
-        with self._on_card():
-            return int(self._pool.used_bytes())
-
-    def close(self) -> None:
-        """Give everything back; what is still in use, when it is no more and a card is asked for memory, or how much.
-
-        A pool of CuPy's that is dropped would keep for good what is free in it then, and what comes back later.
-        """
-        _IN_USE[id(self._pool)] = (self._on_card, self._pool)
-        _give_back(id(self._pool))
-
-    def __del__(self) -> None:
-        if hasattr(self, "_pool") and not sys.is_finalizing():
-            self.close()
-
-
-_IN_USE: dict[int, tuple[Callable[[], AbstractContextManager[object]], Any]] = {}
-"""Pools of closed devices, each with what makes its card current, as long as something in them is in use."""
-
-
-def _give_back_unused() -> None:
-    for number in list(_IN_USE):
-        _give_back(number)
-
-
-def _give_back(number: int) -> None:
-    """Give back what is not in use of one of these pools. Finalizers call it for their own alone: pools have locks."""
-    found = _IN_USE.get(number)
-    if found is None:
-        return  # another thread was quicker
-    on_card, pool = found
-    with on_card():
-        pool.free_all_blocks()
-        if not pool.total_bytes():
-            _IN_USE.pop(number, None)
-
-
-class Account:
-    """What all drivers of one card share in a process: the count of their calls, and pinned memory to use again."""
-
-    _of_cards: ClassVar[dict[int, Account]] = {}
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-        self.pinned = cupy.cuda.PinnedMemoryPool(self._page_locked)
-
-    @classmethod
-    def of(cls, device_id: int) -> Account:
-        """Return the account of a card."""
-        return cls._of_cards.setdefault(device_id, cls())
-
-    def slab(self, size_bytes: int) -> Counted:
-        """Take memory of the current card, by `cudaMalloc`."""
-        return Counted(self.tally, "mallocs", "frees", cupy_memory.Memory, size_bytes)
-
-    def _page_locked(self, size_bytes: int) -> Any:
-        memory = Counted(self.tally, "pinned_mallocs", "pinned_frees", cupy.cuda.PinnedMemory, size_bytes)
-        return cupy.cuda.PinnedMemoryPointer(memory, 0)
 
 
 class CudaDriver:
@@ -144,12 +51,12 @@ class CudaDriver:
         self._before: Any = None
         self._hold: Any = None
         self._ready = threading.local()
-        self._account = Account.of(device_id)
+        self._shared = CudaShared.of(device_id)
         self.memory_info()  # raises if there is no such card, or it cannot be used
 
     def calls(self) -> DriverCalls:
         """Return what all drivers of this card have asked of CUDA until now, in this process."""
-        return self._account.tally.calls()
+        return self._shared.tally.calls()
 
     def enter_thread(self) -> None:
         """Have this thread use the card, and keep no FFT plans: see `_keep_no_plans`."""
@@ -166,17 +73,17 @@ class CudaDriver:
 
     def memory_info(self) -> tuple[int, int]:
         """Return free and total bytes of the card, as the driver counts them."""
-        _give_back_unused()
+        give_back_unused()
         with self.on_card():
             free, total = cuda.memGetInfo()
         return int(free), int(total)
 
     def take(self, size_bytes: int) -> Slab:
         """Take memory of the card. Raises MemoryError if it has not got that much in one piece."""
-        _give_back_unused()
+        give_back_unused()
         try:
             with self.on_card():
-                return self._account.slab(size_bytes)
+                return self._shared.slab(size_bytes)
         except cuda.CUDARuntimeError as error:
             if error.status != _OUT_OF_MEMORY:
                 raise
@@ -184,18 +91,18 @@ class CudaDriver:
 
     def take_for_pool(self, size_bytes: int) -> Any:
         """Take memory of the card for a pool of CuPy's, which wants to see CUDA's own errors."""
-        slab = self._account.slab(size_bytes)
+        slab = self._shared.slab(size_bytes)
         return cupy_memory.MemoryPointer(self.adopt(slab, slab), 0)
 
     def scratch(self, limit_bytes: int, stream: Stream) -> CudaScratch:
         """Make a pool for what runs on a stream, and take its memory at once."""
         with self.on_card():
-            return CudaScratch(limit_bytes, stream, self)
+            return CudaScratch(limit_bytes, stream, self.take_for_pool, self.on_card)
 
     def pinned(self, size_bytes: int) -> CudaPinned:
         """Return pinned host memory."""
         with self.on_card():
-            return CudaPinned(self._account.pinned, size_bytes)
+            return CudaPinned(self._shared.pinned, size_bytes)
 
     def adopt(self, slab: Slab, owner: object) -> Any:
         """Return a slab as CuPy's memory object, which keeps `owner` alive."""
@@ -266,12 +173,12 @@ class CudaDriver:
 
     def wait_on_host(self, event: Event) -> None:
         """Wait for an event."""
-        self._account.tally.add("event_waits")
+        self._shared.tally.add("event_waits")
         event.synchronize()
 
     def finish(self, stream: Stream) -> None:
         """Wait until a stream has nothing to do."""
-        self._account.tally.add("stream_waits")
+        self._shared.tally.add("stream_waits")
         stream.synchronize()
 
     def elapsed_ps(self, earlier: Event, later: Event) -> int:

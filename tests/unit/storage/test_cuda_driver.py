@@ -14,6 +14,7 @@ from tests.threads import errors_of
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install cupy-cuda13x")
 cuda_driver = pytest.importorskip("simgpu.storage.cuda_driver")
+cuda_memory = pytest.importorskip("simgpu.storage.cuda_memory")
 
 EVERYTHING = {
     "copy",
@@ -125,7 +126,7 @@ class Event:
 def cards(monkeypatch):
     cards = Cards()
     cache = SimpleNamespace(set_size=cards.noting("plans"))
-    monkeypatch.setattr(cuda_driver.Account, "_of_cards", {})
+    monkeypatch.setattr(cuda_memory.CudaShared, "_of_cards", {})
     for owner, name, stands in (
         (cupy.cuda, "Device", cards.device),
         (cupy.cuda, "Stream", cards.stream),
@@ -133,8 +134,8 @@ def cards(monkeypatch):
         (cupy.cuda, "PinnedMemory", lambda size: cards.ask("pinned", PinnedMemory(size))),
         (cupy.fft.config, "get_plan_cache", lambda: cache),
         (cupy.random, "RandomState", cards.noting("random")),
-        (cuda_driver.cupy_memory, "Memory", lambda size: cards.ask("memory", SimpleNamespace(ptr=512))),
-        (cuda_driver.cupy_memory, "MemoryPool", lambda allocate: Pool(cards, allocate)),
+        (cuda_memory.cupy_memory, "Memory", lambda size: cards.ask("memory", SimpleNamespace(ptr=512))),
+        (cuda_memory.cupy_memory, "MemoryPool", lambda allocate: Pool(cards, allocate)),
         (cuda_driver.cuda, "getDevice", lambda: cards.current),
         (cuda_driver.cuda, "memGetInfo", lambda: cards.ask("info", (cards.current, 2))),
         (cuda_driver.cuda, "memcpyAsync", cards.noting("copy")),
@@ -261,7 +262,7 @@ def test_pinned_memory_is_taken_once_for_each_size_and_used_again(cards):
 def test_pinned_memory_that_a_pool_gives_up_is_counted(cards):
     driver = cuda_driver.CudaDriver()
     driver.pinned(512)
-    driver._account.pinned.free_all_blocks()
+    driver._shared.pinned.free_all_blocks()
     gc.collect()
 
     assert driver.calls() == DriverCalls(pinned_mallocs=1, pinned_frees=1)
@@ -299,7 +300,7 @@ def test_memory_that_a_card_refuses_is_asked_for_and_never_given_back(cards, mon
         raise Refused(f"{size_bytes} B")
 
     monkeypatch.setattr(cuda_driver.cuda, "CUDARuntimeError", Refused)
-    monkeypatch.setattr(cuda_driver.cupy_memory, "Memory", refuse)
+    monkeypatch.setattr(cuda_memory.cupy_memory, "Memory", refuse)
     driver = cuda_driver.CudaDriver()
     with pytest.raises(MemoryError, match=r"^512 B$"):
         driver.take(512)
@@ -352,8 +353,8 @@ def pools(cards, monkeypatch):
         made.append(PoolInUse())
         return made[-1]
 
-    monkeypatch.setattr(cuda_driver.cupy_memory, "MemoryPool", make)
-    monkeypatch.setattr(cuda_driver, "_IN_USE", {})
+    monkeypatch.setattr(cuda_memory.cupy_memory, "MemoryPool", make)
+    monkeypatch.setattr(cuda_memory, "_IN_USE", {})
     return made
 
 
@@ -370,7 +371,7 @@ def test_scratch_memory_that_lives_on_goes_back_when_it_dies_and_the_card_is_ask
     del raw
     ask(driver)
 
-    assert (held, pools[0].taken, cuda_driver._IN_USE) == ([4096, 4096], 0, {})
+    assert (held, pools[0].taken, cuda_memory._IN_USE) == ([4096, 4096], 0, {})
 
 
 def test_scratch_memory_that_is_dropped_or_used_again_after_its_end_goes_back_too(pools):
@@ -383,7 +384,7 @@ def test_scratch_memory_that_is_dropped_or_used_again_after_its_end_goes_back_to
     gc.collect()
 
     assert (held, [pool.taken for pool in pools]) == ([4096, 512], [0, 0])
-    assert cuda_driver._IN_USE == {}
+    assert cuda_memory._IN_USE == {}
 
 
 def test_scratch_memory_goes_back_while_its_own_card_is_current(cards, pools):
