@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from typing import NamedTuple
 
 from simgpu.costs.measured_records import DeviceFacts
-from simgpu.storage import Storage
+from simgpu.storage import Storage, available_host_bytes
 from simgpu.units import MiB
 
 _QUERY = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
@@ -95,8 +95,6 @@ def _versions() -> dict[str, str]:
 
 
 def free_host_bytes() -> int:
-    """Return how much memory of this computer is free, or 1 GiB if nobody tells."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 1024 * MiB
+    """Return how much memory of this computer is left, or 1 GiB if nobody tells."""
+    found = available_host_bytes()
+    return 1024 * MiB if found is None else found

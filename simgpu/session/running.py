@@ -24,11 +24,12 @@ from simgpu.scenario import (
     Simulation,
     located,
 )
-from simgpu.session.computer import available_bytes, most_bytes, needed_bytes
+from simgpu.session.computer import most_bytes, needed_bytes
 from simgpu.session.executing import execute
 from simgpu.session.feeds import feeds_that_fit
 from simgpu.session.result import Engine, RunResult
 from simgpu.simulation import simulate
+from simgpu.storage import available_host_bytes
 from simgpu.trace import Agreement, Trace, compare
 from simgpu.units import short_size
 
@@ -91,7 +92,7 @@ def _what_does_not_fit(scenario: Scenario, placement: Placement, predicted: _Out
     """Say why nothing can be executed; empty if it fits on this computer, or holds no bytes, or nobody can tell."""
     if predicted is not None and not _can_be_followed(predicted.trace):
         return "the simulation moved tensors or operations during the run, which an execution cannot follow"
-    available = available_bytes() if scenario.execution.storage == "numpy" else None
+    available = available_host_bytes() if scenario.execution.storage == "numpy" else None
     if available is None:
         return ""
     if predicted is None:

@@ -5,6 +5,7 @@ from simgpu.storage.catalog import STORAGES, cupy_storage, storage_named
 from simgpu.storage.cupy_region import CupyRegion
 from simgpu.storage.detecting import detect
 from simgpu.storage.driver_calls import DriverCalls
+from simgpu.storage.host_memory import available_host_bytes
 from simgpu.storage.numpy_storage import NumpyRegion, NumpyStorage
 from simgpu.storage.shape_storage import ShapeArray, ShapeRegion, ShapeStorage
 from simgpu.storage.storage import Mark, Moments, Opening, Region, Show, Storage
@@ -27,6 +28,7 @@ __all__ = [
     "ShapeStorage",
     "Show",
     "Storage",
+    "available_host_bytes",
     "cupy_storage",
     "detect",
     "storage_named",

@@ -191,7 +191,7 @@ def test_a_seed_that_is_none_is_refused(scenario, seed):
 
 
 def leave_memory(monkeypatch, size_bytes: int) -> None:
-    monkeypatch.setattr("simgpu.session.running.available_bytes", lambda: size_bytes)
+    monkeypatch.setattr("simgpu.session.running.available_host_bytes", lambda: size_bytes)
 
 
 @pytest.mark.parametrize("engine", ["both", "execute"])
@@ -247,7 +247,7 @@ def test_what_holds_no_bytes_needs_no_memory(scenario, monkeypatch, engine, stor
 
 
 def test_a_computer_that_does_not_say_how_much_memory_it_has_is_trusted(scenario, monkeypatch):
-    monkeypatch.setattr("simgpu.session.running.available_bytes", lambda: None)
+    monkeypatch.setattr("simgpu.session.running.available_host_bytes", lambda: None)
 
     assert run(scenario).is_success
 

@@ -60,7 +60,7 @@ def test_memory_that_runs_out_in_the_simulation_only_is_reported(simgpu, file):
 
 
 def test_what_this_computer_has_too_little_memory_for_is_not_executed(simgpu, file, monkeypatch):
-    monkeypatch.setattr("simgpu.session.running.available_bytes", lambda: 2048)
+    monkeypatch.setattr("simgpu.session.running.available_host_bytes", lambda: 2048)
     fitting = simgpu("run", file)
     file.write_text(SMALL.replace("64KiB", "24KiB").replace("32KiB", "12KiB"))
     starved = simgpu("run", file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simgpu.session.computer import available_bytes
+from simgpu.storage import available_host_bytes
 
 MEMORY = {"proc/meminfo": "MemTotal: 8000 kB\nMemFree: 10 kB\nMemAvailable: 4000 kB\n"}
 
@@ -26,7 +26,7 @@ def old_group(folder: str, limit: str, usage: str) -> dict[str, str]:
 
 
 def test_files_that_can_be_dropped_count_as_available(tmp_path):
-    assert available_bytes(system(tmp_path, MEMORY)) == 4000 * 1024
+    assert available_host_bytes(system(tmp_path, MEMORY)) == 4000 * 1024
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_files_that_can_be_dropped_count_as_available(tmp_path):
     ],
 )
 def test_the_tightest_control_group_counts(tmp_path, files, expected):
-    assert available_bytes(system(tmp_path, {**MEMORY, **files})) == expected
+    assert available_host_bytes(system(tmp_path, {**MEMORY, **files})) == expected
 
 
 def test_without_linux_files_the_free_pages_count(tmp_path, monkeypatch):
     monkeypatch.setattr("os.sysconf", {"SC_AVPHYS_PAGES": 10, "SC_PAGE_SIZE": 4096}.__getitem__, raising=False)
 
-    assert available_bytes(tmp_path) == 40960
+    assert available_host_bytes(tmp_path) == 40960
 
 
 def test_a_system_that_does_not_say_is_not_guessed_at(tmp_path, monkeypatch):
@@ -60,8 +60,8 @@ def test_a_system_that_does_not_say_is_not_guessed_at(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.sysconf", unknown, raising=False)
 
-    assert available_bytes(tmp_path) is None
+    assert available_host_bytes(tmp_path) is None
 
 
 def test_this_computer_has_some_memory_left():
-    assert available_bytes() > 0
+    assert available_host_bytes() > 0
