@@ -45,6 +45,26 @@ def test_on_the_virtual_clock_devices_work_side_by_side_however_few_this_compute
     assert 4 * 10**12 <= trace.makespan_ps < 4 * 10**12 + 10**9  # three side by side, one after both, and the links
 
 
+@pytest.mark.parametrize(
+    ("times_ms", "expected_ms"),
+    [
+        ([75, 2, 2, 9, 9], 2),  # the first three make more than 5 ms
+        ([0.9, 0.4, 0.5, 0.6, 7, 1], 0.6),
+        ([300, 1, 1], 300),
+    ],
+)
+def test_a_time_alone_is_the_median_of_several_unless_it_is_long(monkeypatch, times_ms, expected_ms):
+    taken = iter(times_ms)
+    monkeypatch.setattr(alone._Alone, "_timed", lambda self, task: alone.AloneTime(round(next(taken) * 10**9), 7))
+    builder = sg.GraphBuilder()
+    (x,) = sg.add_operation(builder, "Input", name="x", spec=sg.TensorSpec((8,), "float32"))
+    builder.fetch(*sg.add_operation(builder, "Neg", [x], name="y"))
+    placement = sg.place(builder.build(), sg.Machine("1 x 1GiB"))
+    _, times, _ = execute_alone(placement, FEEDS, NumpyStorage())
+
+    assert times["y"] == alone.AloneTime(round(expected_ms * 10**9), 7)
+
+
 def test_another_machine_has_other_links(each_takes_a_second):
     slow = sg.Machine({"gpus": "2 x 1GiB", "links": {"host": {"bandwidth": "1 B/s", "latency": 0}}})
     _, trace = sg.execute(two_branches(), FEEDS, clock="virtual", machine=slow)

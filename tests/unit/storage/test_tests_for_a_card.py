@@ -30,7 +30,7 @@ from tests.gpu import test_watch as watch
 
 host = pytest.importorskip("tests.cupy_on_host", reason="CuPy is not installed: pip install cupy-cuda13x")
 
-FIXTURES = ("card", "warm")
+FIXTURES = ("card", "warm", "monkeypatch")
 NEED_CUDA = {
     "test_the_sanitizer_finds_nothing",  # see test_sanitizing
     "test_arrays_outlive_their_runtime",  # CuPy's own pool
