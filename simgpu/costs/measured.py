@@ -12,16 +12,18 @@ import warnings
 from weakref import WeakKeyDictionary
 
 from simgpu.costs.cost import Cost, MoveCost
-from simgpu.costs.measured_models import Asked, Estimate, Models, identity
+from simgpu.costs.measured_models import TOLERANCE, Asked, Estimate, Models, identity
 from simgpu.costs.measured_records import Calibration, CopySample
 from simgpu.costs.measured_sharing import WHOLE, Shares
 from simgpu.errors import CalibrationError, ExtrapolationWarning, check_type
 from simgpu.graph import Graph, Operation
 from simgpu.machine import LogicalDevice
+from simgpu.units import short_size
 
 _SOURCES = ("Input", "Variable")
 _NAMED = 5
 _ADVICE = "calibrate with a larger budget, or give such operations a duration_ps of their own"
+_ADVICE_ON_COPIES = "calibrate without --quick, and with memory for larger copies"
 
 
 class Measured:
@@ -55,13 +57,22 @@ class Measured:
     def move(self, size_bytes: int, source: LogicalDevice | None, target: LogicalDevice | None) -> MoveCost:
         """Return what a move takes. None is the caller's memory, on the host.
 
-        Between two sizes, time is linear in the size; above the largest, it goes on at the rate of the largest. Between
-        two cards it is what the links say: one card cannot show how long that takes.
+        Between two sizes, time is linear in the size; above the largest, it goes on at the rate of the largest, and a
+        way that was not measured is what the links say: ExtrapolationWarning. Between two cards it is always what the
+        links say: one card cannot show how long that takes.
         """
-        overhead_ps = self._calibration.overheads.transfer_ps
-        curve = self._ways.get(_way(source, target))
-        if curve is None or _are_two_cards(source, target):
+        overhead_ps, way = self._calibration.overheads.transfer_ps, _way(source, target)
+        if _are_two_cards(source, target):
             return MoveCost(overhead_ps)
+        curve = self._ways.get(way)
+        if curve is None:
+            self._complain_of_copies(f"copies {way} were not measured, so by the links")
+            return MoveCost(overhead_ps)
+        if size_bytes > curve.largest_bytes * 2**TOLERANCE:
+            self._complain_of_copies(
+                f"copies {way} were measured up to {short_size(curve.largest_bytes)}, and larger ones are predicted at "
+                "the rate of that"
+            )
         return MoveCost(overhead_ps + curve.host_ps(size_bytes), curve.time_ps(size_bytes))
 
     def explain(self, operation: Operation, device: LogicalDevice) -> str:
@@ -86,6 +97,11 @@ class Measured:
 
     def _share(self, operation: Operation, kind: str, estimate: Estimate) -> float:
         return self._shares.of(operation.type, estimate.device_ps) if kind == "GPU" else WHOLE
+
+    def _complain_of_copies(self, reason: str) -> None:
+        if self._strict:
+            raise CalibrationError(f"{reason}; {_ADVICE_ON_COPIES}")
+        warnings.warn(f"{reason}; {_ADVICE_ON_COPIES}", ExtrapolationWarning, stacklevel=3)
 
     def _complain(self, operation: Operation, kind: str, estimate: Estimate) -> None:
         """Warn of all operations of a graph that lie beyond the samples, when the first of them is met."""
@@ -114,6 +130,10 @@ class _Curve:
         self._sizes = [copy.size_bytes for copy in copies]
         self._times = _rising([copy.time_ps for copy in copies])
         self._hosts = [copy.host_ps for copy in copies]
+
+    @property
+    def largest_bytes(self) -> int:
+        return self._sizes[-1]
 
     def time_ps(self, size_bytes: int) -> int:
         return _between(self._sizes, self._times, size_bytes, goes_on=True)

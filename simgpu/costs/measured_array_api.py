@@ -186,7 +186,7 @@ def _decomposed(family: str) -> Describe:
     def describe(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
         rows, columns = inputs[0].shape[-2:]
         stack = inputs[0].size // max(1, rows * columns)
-        terms = (1.0, stack, total(inputs) + total(outputs), _flop(family, inputs, outputs, attributes))
+        terms = (1.0, total(inputs) + total(outputs), stack, _flop(family, inputs, outputs, attributes))
         place = (log2(stack), log2(max(rows, columns)), log2(min(rows, columns)))
         return Features(family, _variant(family, attributes), inputs[0].dtype, (1.0, stack), terms, place)
 
@@ -249,6 +249,15 @@ def _diagonal(family: str) -> Describe:
     return describe
 
 
+def _untouched(family: str) -> Describe:
+    """Describe what reads and writes no elements, or a handful: it takes as long for any size."""
+
+    def describe(inputs: Specs, outputs: Specs, attributes: Attributes) -> Features:
+        return Features(family, "", first_dtype(inputs, outputs), (1.0,), (1.0,), (0.0,))
+
+    return describe
+
+
 _WAYS: Mapping[Callable[[str], Describe], str] = {
     _copied: "broadcast_to expand_dims flip squeeze reshape roll tile repeat tril triu fft.fftshift fft.ifftshift"
     " broadcast_arrays meshgrid unstack",
@@ -269,6 +278,7 @@ _WAYS: Mapping[Callable[[str], Describe], str] = {
     _contracted: "tensordot linalg.tensordot",
     _multiplied_rows: "vecdot linalg.vecdot",
     _diagonal: "linalg.diagonal linalg.trace",
+    _untouched: "empty empty_like Shape",
 }
 DESCRIBED: Mapping[str, Describe] = {
     "linalg.solve": _solved,

@@ -100,7 +100,7 @@ class Models:
         found = features(*asked, self._module(kind))
         for key, wanted, reason in self._candidates(kind, found, asked):
             if key in self._samples:
-                return self._from_group(key, wanted, why or reason, self.peaks_ps(found, asked))
+                return self._from_group(key, wanted, why or reason, asked)
         return self._from_roofline(asked, found)
 
     def _module(self, kind: str) -> str:
@@ -161,15 +161,19 @@ class Models:
             self._groups[key] = _Group(self._samples[key], self, key[0])
         return self._groups[key]
 
-    def _from_group(self, key: GroupKey, found: Features, reason: str, peaks_ps: float) -> Estimate:
+    def _from_group(self, key: GroupKey, found: Features, reason: str, asked: Asked) -> Estimate:
         group, place = self._group(key), np.array(found.place, float)
         device = group.device.predict(np.array(self.terms(found, key[0]), float), place)
         host = group.host.predict(np.array(found.counts, float), place) if group.is_launched else None
         if not reason and device.beyond > TOLERANCE:
             reason = f"{2**device.beyond:.3g} times beyond the sizes that were measured"
+        if not reason and device.outgrown > TOLERANCE:
+            reason = f"{2**device.outgrown:.3g} times as much to do as in any that was measured"
         device_ps = device.time
         if device.beyond > TOLERANCE:
-            device_ps = min(device_ps, group.bound_ps(peaks_ps))
+            device_ps = min(device_ps, group.bound_ps(self.peaks_ps(found, asked)))
+        if device.outgrown > TOLERANCE:
+            device_ps = max(device_ps, self._least_ps(found, asked))
         how = f"from {len(group.samples)} samples of {' '.join(filter(None, key[1:]))}"
         how += f", each of which the others predict within {100 * device.error:.0f} % on average"
         nearest = float(2**device.nearest)
@@ -184,6 +188,11 @@ class Models:
         """Return the time of an operation by the measured peaks alone."""
         work = rule(asked.type).work(asked.inputs, asked.outputs, asked.attributes)
         return self._roofline_ps(work.flop, work.bytes, found.dtype)
+
+    def _least_ps(self, found: Features, asked: Asked) -> float:
+        """Return the least that a large operation takes: not all bytes of its inputs need be read, nor all at once."""
+        work = rule(asked.type).work(asked.inputs, asked.outputs, asked.attributes)
+        return self._roofline_ps(work.flop, min(work.bytes, sum(found.terms[1:2])), found.dtype)
 
     def _roofline_ps(self, flop: float, moved: float, dtype: str) -> float:
         peaks = self._calibration.peak_flop_per_s

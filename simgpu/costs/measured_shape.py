@@ -39,7 +39,10 @@ class Product(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What decides how long an operation takes. Only samples with the same `key` are compared."""
+    """What decides how long an operation takes. Only samples with the same `key` are compared.
+
+    The first of `terms` is kernels, the second bytes; what touches no bytes has kernels alone.
+    """
 
     family: str
     path: str

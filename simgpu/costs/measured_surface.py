@@ -32,12 +32,14 @@ class Prediction(NamedTuple):
     """A time, and how far it is from what was measured.
 
     `beyond` is how far the place lies outside the sampled range, `nearest` the distance to the nearest sample; both are
-    logarithms to the base of 2, of the coordinate that differs most. `error` is the typical relative error of
-    predicting a sample from the others.
+    logarithms to the base of 2, of the coordinate that differs most. `outgrown` is how far a term is above that of any
+    sample, in the same way: sizes that each were measured may be so large together. `error` is the typical relative
+    error of predicting a sample from the others.
     """
 
     time: float
     beyond: float
+    outgrown: float
     nearest: float
     error: float
 
@@ -48,6 +50,7 @@ class Surface:
     def __init__(self, terms: Floats, places: Floats, times: Floats) -> None:
         times = np.maximum(times, 1.0)
         self.weights = least_relative_squares(terms, times)
+        self._largest = np.maximum(terms.max(axis=0), 1.0)
         self._places, where = np.unique(places, axis=0, return_inverse=True)
         residuals = np.log(times / self._law(terms))
         count = np.bincount(where.ravel())
@@ -63,7 +66,9 @@ class Surface:
         bound = np.clip(self._residual(inside), self._residuals.min() - 0.1, self._residuals.max() + 0.1)
         law = float(self._law(terms[None, :])[0])
         time = law * float(np.exp(bound))
-        return Prediction(time, float(np.abs(place - inside).max(initial=0.0)), float(apart.min()), self.error)
+        beyond = float(np.abs(place - inside).max(initial=0.0))
+        outgrown = float(np.log2(np.maximum(terms / self._largest, 1.0)).max())
+        return Prediction(time, beyond, outgrown, float(apart.min()), self.error)
 
     def _law(self, terms: Floats) -> Floats:
         law: Floats = terms @ self.weights

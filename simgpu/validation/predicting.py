@@ -33,7 +33,7 @@ def predict(workload: Workload, calibration: Calibration, costs: CostModel, opti
             trace = simulate(placement, costs=costs, options=options)
         except Exception as error:  # the others are to be predicted all the same
             return Prediction(workload, placement, failure=f"not predicted: {words_of(error)}")
-    return Prediction(workload, placement, trace, tuple(str(warning.message) for warning in caught))
+    return Prediction(workload, placement, trace, tuple(dict.fromkeys(str(it.message) for it in caught)))
 
 
 def words_of(error: Exception) -> str:

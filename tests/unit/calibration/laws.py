@@ -19,7 +19,7 @@ def device_ps(type, inputs, outputs, attributes):
     found = features(type, inputs, outputs, attributes)
     work = rule(type).work(inputs, outputs, attributes)
     wave = 1 + 0.1 * math.sin(math.log2(max(1, work.bytes)) / 3)
-    moved = found.terms[1] * 10**12 // BANDWIDTH
+    moved = sum(found.terms[1:2]) * 10**12 // BANDWIDTH  # what touches no bytes has no such term
     flop = work.flop if type in ("MatMul", "Gemm", "Conv") else 0
     return round((2_000_000 * found.terms[0] + moved + flop * 10**12 // PEAK) * wave)
 

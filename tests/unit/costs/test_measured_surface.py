@@ -44,6 +44,14 @@ def test_what_lies_beyond_says_how_far_and_keeps_the_residual_of_the_border():
     assert (found.time, found.beyond, found.nearest) == (pytest.approx(160.0, rel=0.01), 3.0, 3.0)
 
 
+def test_terms_that_are_more_than_those_of_any_sample_are_told_wherever_they_are():
+    surface = Surface(np.array([[1.0, 10.0], [1.0, 40.0]]), np.array([[0.0], [5.0]]), np.array([10.0, 40.0]))
+
+    found = [surface.predict(np.array([1.0, bytes]), np.array([3.0])) for bytes in (5.0, 40.0, 160.0)]
+
+    assert [(it.beyond, it.outgrown) for it in found] == [(0.0, 0.0), (0.0, 0.0), (0.0, 2.0)]
+
+
 def test_samples_of_one_place_are_averaged():
     surface = Surface(np.ones((2, 1)), np.zeros((2, 2)), np.array([10.0, 40.0]))
 
