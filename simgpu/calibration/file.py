@@ -173,8 +173,10 @@ def _copy(entry: Entry) -> CopySample:
 
 
 def _contention(entry: Entry) -> ContentionSample:
+    type = entry.get("type", (str,))
+    _understood(lambda: rule(type), entry, "type")
     return ContentionSample(
-        type=entry.get("type", (str,)),
+        type=type,
         inputs=_specs(entry, "inputs"),
         siblings=_number(entry, "siblings", least=1),
         alone_ps=_number(entry, "alone_ps"),

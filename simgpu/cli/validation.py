@@ -12,7 +12,7 @@ from simgpu.cli.words import words_of_the_command_line
 from simgpu.costs import Calibration
 from simgpu.errors import InvalidValue, MissingDependency
 from simgpu.report import Part, as_text, exceeded, validation_report, write_validation_plot
-from simgpu.storage import storage_named
+from simgpu.storage import STORAGES, storage_named
 from simgpu.validation import VALIDATION_FILE, Validation, Workload, standard_workloads
 from simgpu.validation import validate as run_validation
 
@@ -36,7 +36,9 @@ class ValidationChoice:
 
 def validate_calibration(path: str, choice: ValidationChoice) -> int:
     """Validate a calibration, and return the exit status: 1 if something failed or errors exceed the limits."""
+    _check_limits(choice)
     calibration = read_calibration(path)
+    _check_storage(path, calibration, choice)
     directory = _directory(choice.output)
     with words_of_the_command_line(of_a_scenario=False):
         validation = _validated(calibration, directory, choice)
@@ -46,6 +48,22 @@ def validate_calibration(path: str, choice: ValidationChoice) -> int:
     (directory / TEXT_FILE).write_text(text, encoding="utf-8")
     show([*validation_report(validation), *tail, f"All of it is in {directory / TEXT_FILE} and {VALIDATION_FILE}."])
     return NOT_GOOD_ENOUGH if validation.failures or complaints else 0
+
+
+def _check_limits(choice: ValidationChoice) -> None:
+    for option, limit in (("--most-mean-error", choice.most_mean_error), ("--most-error", choice.most_error)):
+        if limit is not None and not limit >= 0:  # which `nan` is not
+            raise InvalidValue(f"{option} {limit:g} is no limit; give percents, 0 or more")
+
+
+def _check_storage(path: str, calibration: Calibration, choice: ValidationChoice) -> None:
+    measured_on = calibration.device.storage
+    if choice.storage is None and measured_on not in STORAGES:
+        known = ", ".join(STORAGES)
+        raise InvalidValue(
+            f"{path!r} was measured on storage {measured_on!r:.60}, which is not known here; name one of {known} with "
+            "--storage"
+        )
 
 
 def _validated(calibration: Calibration, directory: Path, choice: ValidationChoice) -> Validation:

@@ -46,6 +46,7 @@ def validate(
     `validation.json` as far as they have come. `workloads` are by default the standard ones for the storage, or a few
     of them with `quick`; `storage` is by default that of the calibration. Each workload runs once to warm up and then
     `runs` times; the median counts. One that cannot be predicted or run is a failure in the result, and no error.
+    Raises InvalidValue for storage that holds no bytes.
     """
     if not hasattr(calibration, "device"):
         raise InvalidValue(
@@ -57,6 +58,11 @@ def validate(
     if type(seed) is not int or seed < 0:
         raise InvalidValue(f"seed is {seed!r}; it must be an int of 0 or more")
     store = storage_named(calibration.device.storage if storage is None else storage)
+    if store.name == "shape":
+        raise InvalidValue(
+            "storage 'shape' computes nothing, so there is nothing to hold predictions against; validate on the "
+            f"storage that was calibrated, {calibration.device.storage!r}"
+        )
     if workloads is None:
         workloads = standard_workloads(on_gpu=store.is_asynchronous, quick=quick)
     told = on_progress or (lambda stage, done, total: None)

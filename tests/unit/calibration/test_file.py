@@ -79,6 +79,7 @@ def test_each_sample_stands_on_its_own_line():
         (r'"time_ps": 2', '"time_ps": 2.5', "'time_ps' must be a whole number, not 2.5"),
         (r'"time_ps": 2, ', "", "the key 'time_ps' is missing; here are 'way', 'size_bytes'"),
         (r'"type": "Conv"', '"type": "Konv"', "no operation is called 'Konv'; near it: Conv"),
+        (r'"type": "Relu"', '"type": "Rellu"', "no operation is called 'Rellu'; near it: Relu"),
         (r'"float32\[1,4,9,9\]"', '"float32"', "'float32' is no tensor; write dtype and shape, such as 'float32[8,3]'"),
         (r'"float32\[1,4,9,9\]"', '"real[1,4,9,9]"', "a tensor has dtype 'real'; known dtypes are bool"),
         (r'"float32\[1,4,9,9\]"', '"float32[1,5,9,9]"', "the images have 5 channels"),

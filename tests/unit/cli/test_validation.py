@@ -141,6 +141,13 @@ def test_options_reach_the_validation(simgpu, calibration, tmp_path, made):
         ),
         (("--runs", 0), "runs is 0; it must be an int of 1 or more"),
         (("--seed", -1), "--seed is -1; it must be an int of 0 or more"),
+        (("--most-error", "-1"), "--most-error -1 is no limit; give percents, 0 or more"),
+        (("--most-mean-error", "nan"), "--most-mean-error nan is no limit; give percents, 0 or more"),
+        (
+            ("--storage", "shape"),
+            "storage 'shape' computes nothing, so there is nothing to hold predictions against; validate on the "
+            "storage that was calibrated, 'numpy'",
+        ),
         (("--storage", "tape"), "--storage 'tape' is not a kind of storage; choose one of numpy"),
         (("-o", "/dev/null/out"), "results cannot be written to '/dev/null/out': Not a directory; name a directory"),
     ],
@@ -151,6 +158,16 @@ def test_wrong_options_are_refused(simgpu, calibration, tmp_path, monkeypatch, o
 
     assert (status, out) == (2, "")
     assert err.startswith(f"simgpu: error: {words}")
+
+
+def test_a_calibration_of_a_storage_that_is_not_here_is_refused(simgpu, calibration, tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text(calibration.read_text().replace('"storage": "numpy"', '"storage": "tape"'))
+    status, out, err = simgpu("validate", path, "-o", tmp_path / "out")
+
+    assert (status, out) == (2, "")
+    assert "other.json' was measured on storage 'tape', which is not known here; name one of numpy, " in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_file_is_no_calibration(simgpu, tmp_path):
