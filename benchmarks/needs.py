@@ -30,8 +30,14 @@ NEEDED: Mapping[str, str] = {
 OPTIONAL: Mapping[str, str] = {
     "plotly": "the plot of the validation",
     "cuda.core": "multiprocessors of one's own",
+    "cuda.bindings": "multiprocessors of one's own, as cuda-core stands on it",
 }
-DISTRIBUTIONS: Mapping[str, str] = {"yaml": "PyYAML", "cupy": "cupy-cuda13x", "cuda.core": "cuda-core"}
+DISTRIBUTIONS: Mapping[str, str] = {
+    "yaml": "PyYAML",
+    "cupy": "cupy-cuda13x",
+    "cuda.core": "cuda-core",
+    "cuda.bindings": "cuda-bindings",
+}
 """What packages are called that have not the name of their module."""
 LIBRARIES: Mapping[str, tuple[str, str]] = {
     "nvrtc": ("from cupy_backends.cuda.libs import nvrtc; nvrtc.getVersion()", "all kernels"),

@@ -259,7 +259,7 @@ class CudaDriver:
                 contexts = [card.create_context(ContextOptions(resources=[group])) for group in groups]
         except ImportError as error:
             raise MissingDependency(
-                "partition='green' needs cuda-core 1.0 or newer; install it: pip install cuda-core"
+                "partition='green' needs cuda-core 1.0 or newer with its bindings; pip install 'cuda-core[cu13]'"
             ) from error
         except Exception as error:
             raise ExecutionError(

@@ -33,6 +33,8 @@ def test_devices_of_a_green_partition_never_share_a_multiprocessor():
     try:
         storage = cupy_storage(partition="green", sm_counts=(32, 64))
     except (MissingDependency, ExecutionError) as error:
+        if isinstance(error.__cause__, AttributeError | TypeError):
+            raise  # cuda-core is asked in a wrong way
         pytest.skip(str(error))
     with Runtime("2 x 1GiB", storage=storage) as runtime:
         first, second = (multiprocessors_of(runtime, f"/gpu:{number}") for number in (0, 1))

@@ -41,9 +41,11 @@ def test_libraries_of_cuda_that_cannot_be_loaded_are_named_with_their_purpose(la
 
 
 def test_what_is_optional_is_named_as_such(lacking):
-    assert lacking(modules=("plotly", "cuda.core"), programs=("compute-sanitizer",)) == [
+    assert lacking(modules=("plotly", "cuda.core", "cuda.bindings"), programs=("compute-sanitizer",)) == [
         f"{sys.executable} has no module plotly; it is optional, for the plot of the validation",
         f"{sys.executable} has no module cuda.core; it is optional, for multiprocessors of one's own",
+        f"{sys.executable} has no module cuda.bindings; it is optional, for multiprocessors of one's own, as cuda-core "
+        "stands on it",
         "there is no compute-sanitizer; it is optional, for the tests that look for races",
     ]
 
