@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from simgpu.calibration import read_calibration
+from simgpu.cli import console
 
 
 def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
@@ -16,6 +19,20 @@ def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
     assert output.splitlines()[0].startswith(f"{found.device.name} (numpy storage; python ")
     assert output.splitlines()[-1] == f"Written to {path}."
     assert "| d2d " in output
+
+
+def test_progress_of_each_stage_is_shown(simgpu, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)
+    _, _, errors = simgpu("calibrate", "--device", "cpu", "--quick", "--budget", "1.5", "-o", tmp_path / "cpu.json")
+    shown = [re.fullmatch(r"simgpu: ([a-z ]+): (\d+) of (\d+) steps", line) for line in errors.splitlines()]
+
+    told = dict.fromkeys(found[1] for found in shown if found)
+    assert [stage for stage in told if stage in ("copies", "overheads", "operations")] == [
+        "copies",
+        "overheads",
+        "operations",
+    ]
+    assert all(int(found[2]) <= int(found[3]) for found in shown if found)
 
 
 @pytest.mark.parametrize(

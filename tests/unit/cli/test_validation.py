@@ -9,6 +9,7 @@ import pytest
 
 from simgpu.calibration import Plan, calibrate, write_calibration
 from simgpu.calibration.case import case
+from simgpu.cli import console
 from simgpu.validation import Outcome, Validation, read_validation
 
 FILES = {"predicted.json", "validation.json", "validation.txt"}
@@ -76,6 +77,14 @@ def test_this_computer_is_calibrated_predicted_and_measured(simgpu, calibration,
     assert all(pair.is_compared for it in validation.outcomes for pair in it.pairs if pair.kind != "launch")
     assert "Errors of predicted makespans" in out
     assert "No plot: the plot of predicted against measured times needs plotly" in out
+
+
+def test_progress_of_predicting_and_measuring_is_shown(simgpu, calibration, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)
+    _, _, err = simgpu("validate", calibration, "-o", tmp_path, "--quick", "--runs", 1, "--only", "additions")
+    shown = [line for line in err.splitlines() if line.startswith("simgpu: ")]
+
+    assert shown == ["simgpu: predict: 1 of 1 steps", "simgpu: measure: 1 of 1 steps"]
 
 
 def test_a_model_runs_over_two_gpus_too(simgpu, calibration, tmp_path):
