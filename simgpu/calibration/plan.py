@@ -23,7 +23,9 @@ _OFTEN = {"Conv": 10, "MatMul": 8, "Gemm": 4, "Add": 2, "MaxPool": 2, "Concat": 
 """How many cases of a type come for each one of others."""
 _TURNS_BEFORE = 3
 """So many turns of what networks use come in each tier before the functions of the array API standard."""
-_SMALL_BYTES = 8192
+_SMALL_BYTES, _LARGE_BYTES = 8192, 2**20
+"""About how many bytes the first cases of a type move: of one that is mostly launch or call, and of one that is mostly
+work, without which the time of what lies beyond would be a guess."""
 _CONTENTION = tuple(
     found
     for edge, added, single in ((512, 20, 12), (64, 12, 4), (1024, 22, 16), (256, 16, 8), (2048, 24, 20))
@@ -125,14 +127,24 @@ def _on_the_host() -> Iterable[Case]:
 
 
 def with_skeleton(cases: Sequence[Case]) -> list[Case]:
-    """Return cases of which each type has one in tier 0 at least: where there is none, a small one goes there."""
-    begun = {found.type for found in cases if found.tier == 0}
-    others: dict[str, list[Case]] = {}
+    """Return cases of which each type has some in tier 0: where it has none, a small one goes there, and a large one.
+
+    So does a large one where all of a type in tier 0 are small.
+    """
+    begun, others = set[str](), dict[str, list[Case]]()
+    large = {found.type for found in cases if found.tier == 0 and found.work.bytes >= _LARGE_BYTES // 4}
     for found in cases:
-        if found.type not in begun:
+        if found.tier == 0:
+            begun.add(found.type)
+        elif found.kind == "GPU":
             others.setdefault(found.type, []).append(found)
-    first = [min(group, key=lambda found: abs(found.work.bytes - _SMALL_BYTES)) for group in others.values()]
+    wanted = [(_SMALL_BYTES, begun), (_LARGE_BYTES, large)]
+    first = [_nearest(group, size) for size, there in wanted for type, group in others.items() if type not in there]
     return [*cases, *(replace(found, tier=0) for found in first)]
+
+
+def _nearest(cases: Iterable[Case], size: int) -> Case:
+    return min(cases, key=lambda found: abs(found.work.bytes - size))
 
 
 def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
@@ -148,9 +160,17 @@ def ordered(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
     rounds: list[tuple[int, float]] = []
     for found in shuffled:
         turn = seen[found.tier, found.type] / _OFTEN.get(found.type, 1)
-        rounds.append((found.tier, turn + (0 if found.type[0].isupper() else _TURNS_BEFORE)))
+        rounds.append((found.tier, turn + _turns_before(found)))
         seen[found.tier, found.type] += 1
     return tuple(shuffled[number] for number in sorted(range(len(listed)), key=rounds.__getitem__))
+
+
+def _turns_before(found: Case) -> int:
+    """Return how many turns of others come before a case: more before the large ones of the first tier."""
+    if found.type[0].isupper():
+        return 0
+    is_large = found.tier == 0 and found.work.bytes >= _LARGE_BYTES // 4
+    return 2 * _TURNS_BEFORE if is_large else _TURNS_BEFORE
 
 
 def _identity(found: Case) -> tuple[object, ...]:

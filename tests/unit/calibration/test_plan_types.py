@@ -98,6 +98,17 @@ def test_a_small_sample_of_every_type_comes_in_the_first_tier():
     assert {found.type for found in first if found.work.bytes < 2**20} == set(TYPES)
 
 
+def test_a_large_sample_of_every_type_comes_in_the_first_tier_behind_the_small_ones_of_all():
+    first = [found for found in CASES if found.tier == 0]
+    largest = {type: max(found.work.bytes for found in first if found.type == type) for type in TYPES}
+    of_array_api = [found for found in first if not found.type[0].isupper()]
+    small = [place for place, found in enumerate(of_array_api) if found.work.bytes < 2**18]
+
+    assert {type: size for type, size in largest.items() if size < 2**17} == {}
+    assert {found.type for found in of_array_api[: max(small) + 1]} == {found.type for found in of_array_api}
+    assert max(small) < len(of_array_api) - 150
+
+
 @pytest.fixture(scope="module")
 def bench():
     return Bench(NumpyStorage(), 64 * MiB)
