@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from simgpu.calibration import calibrate, write_calibration
 from simgpu.cli.console import progress, show
@@ -50,12 +51,13 @@ def _chosen_storage(device: str | None) -> Storage:
 
 
 def _gpu_storage() -> Storage | None:
-    """Return the storage of a GPU, if there is one that works."""
+    """Return the storage of a GPU, if there is one that works; else say why not, as it may be meant to work."""
     if _STORAGE_OF["gpu"] not in STORAGES:
         return None
     try:
         storage = storage_named(_STORAGE_OF["gpu"])
         storage.open(_SMALLEST_BYTES, "GPU").close()
-    except (SimgpuError, ImportError, OSError, RuntimeError):
+    except (SimgpuError, ImportError, OSError, RuntimeError) as error:
+        print(f"simgpu: the CPU is calibrated, since there is no GPU to use here: {error}", file=sys.stderr, flush=True)
         return None
     return storage

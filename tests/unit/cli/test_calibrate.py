@@ -8,6 +8,8 @@ import pytest
 
 from simgpu.calibration import read_calibration
 from simgpu.cli import console
+from simgpu.errors import MissingDependency
+from simgpu.storage import STORAGES
 
 
 def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
@@ -33,6 +35,19 @@ def test_progress_of_each_stage_is_shown(simgpu, tmp_path, monkeypatch):
         "operations",
     ]
     assert all(int(found[2]) <= int(found[3]) for found in shown if found)
+
+
+def test_where_no_gpu_works_it_is_said_why_and_the_cpu_is_calibrated(simgpu, tmp_path, monkeypatch):
+    def broken():
+        raise MissingDependency("CuPy cannot be used: the driver is too old")
+
+    monkeypatch.setitem(STORAGES, "cupy", broken)
+    status, output, errors = simgpu("calibrate", "--quick", "--budget", "1.5", "-o", tmp_path / "x.json")
+
+    assert (status, "(numpy storage; python " in output) == (0, True)
+    assert errors.splitlines()[0] == (
+        "simgpu: the CPU is calibrated, since there is no GPU to use here: CuPy cannot be used: the driver is too old"
+    )
 
 
 @pytest.mark.parametrize(
