@@ -4,7 +4,7 @@ import pytest
 
 from simgpu.calibration import write_calibration
 from simgpu.costs import Calibration, DeviceFacts, OperationSample, Overheads
-from simgpu.errors import ScenarioError
+from simgpu.errors import ExtrapolationWarning, ScenarioError
 from simgpu.graph import TensorSpec
 from simgpu.scenario import load_scenario, scenario_from_text
 from simgpu.session import run
@@ -127,7 +127,8 @@ def test_times_of_a_calibration_stand_for_those_of_the_roofline(tmp_path):
         "simulation: {calibration: card.json}\n"
     )
     scenario = load_scenario(tmp_path / "scenario.yaml")
-    measured = run(scenario, engine="simulate").predicted
+    with pytest.warns(ExtrapolationWarning, match="copies .* were not measured, so by the links"):
+        measured = run(scenario, engine="simulate").predicted
 
     assert scenario.simulation.calibration == slow_additions()
     assert measured.busy_by_resource_ps()[measured.devices[1].name] == 10**9
