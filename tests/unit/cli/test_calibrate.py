@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 import pytest
 
-from simgpu.calibration import read_calibration
+from simgpu.calibration import Plan, read_calibration
+from simgpu.calibration.case import case
 from simgpu.cli import console
 from simgpu.errors import MissingDependency
 from simgpu.storage import STORAGES
+from simgpu.units import MiB
 
 
-def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
+@pytest.fixture
+def few(monkeypatch):
+    """Have calibrations measure little, however busy this computer is."""
+    operations = (case("Relu", (5,)), case("Add", (2**10,), (2**10,)), case("MatMul", (8, 8), (8, 8)))
+    plan = Plan(operations=operations, copy_sizes=(1, 4096), chains=(10, 20), region_bytes=64 * MiB)
+    monkeypatch.setattr(import_module("simgpu.calibration.calibrate"), "default_plan", lambda **_: plan)
+
+
+def test_a_calibration_is_reported_and_written(simgpu, tmp_path, few):
     path = tmp_path / "cpu.json"
-    status, output, _ = simgpu("calibrate", "--device", "cpu", "--quick", "--budget", "4", "-o", path)
+    status, output, _ = simgpu("calibrate", "--device", "cpu", "-o", path)
     found = read_calibration(path)
 
     assert status == 0
@@ -23,9 +34,9 @@ def test_a_calibration_is_reported_and_written(simgpu, tmp_path):
     assert "| d2d " in output
 
 
-def test_progress_of_each_stage_is_shown(simgpu, tmp_path, monkeypatch):
+def test_progress_of_each_stage_is_shown(simgpu, tmp_path, few, monkeypatch):
     monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)
-    _, _, errors = simgpu("calibrate", "--device", "cpu", "--quick", "--budget", "1.5", "-o", tmp_path / "cpu.json")
+    _, _, errors = simgpu("calibrate", "--device", "cpu", "-o", tmp_path / "cpu.json")
     shown = [re.fullmatch(r"simgpu: ([a-z ]+): (\d+) of (\d+) steps", line) for line in errors.splitlines()]
 
     told = dict.fromkeys(found[1] for found in shown if found)
@@ -37,12 +48,12 @@ def test_progress_of_each_stage_is_shown(simgpu, tmp_path, monkeypatch):
     assert all(int(found[2]) <= int(found[3]) for found in shown if found)
 
 
-def test_where_no_gpu_works_it_is_said_why_and_the_cpu_is_calibrated(simgpu, tmp_path, monkeypatch):
+def test_where_no_gpu_works_it_is_said_why_and_the_cpu_is_calibrated(simgpu, tmp_path, few, monkeypatch):
     def broken():
         raise MissingDependency("CuPy cannot be used: the driver is too old")
 
     monkeypatch.setitem(STORAGES, "cupy", broken)
-    status, output, errors = simgpu("calibrate", "--quick", "--budget", "1.5", "-o", tmp_path / "x.json")
+    status, output, errors = simgpu("calibrate", "-o", tmp_path / "x.json")
 
     assert (status, "(numpy storage; python " in output) == (0, True)
     assert errors.splitlines()[0] == (
@@ -68,7 +79,9 @@ def test_wrong_options_are_refused_before_anything_is_measured(simgpu, tmp_path,
 
 
 def test_a_time_that_suffices_for_no_operation_is_refused(simgpu, tmp_path):
-    status, output, errors = simgpu("calibrate", "--device", "cpu", "--budget", "0.001", "-o", tmp_path / "x.json")
+    status, output, errors = simgpu(
+        "calibrate", "--device", "cpu", "--quick", "--budget", "0.001", "-o", tmp_path / "x.json"
+    )
 
     assert (status, output) == (2, "")
     assert errors.endswith(
