@@ -88,7 +88,9 @@ def _chosen(choice: argparse.Namespace, budget: Budget) -> int:
     if choice.results:
         return _kept(choice.results / REHEARSAL, choice, budget, on_gpu=False)
     with tempfile.TemporaryDirectory(prefix="simgpu-rehearsal-") as folder:
-        return _run(Path(folder), choice, budget, on_gpu=False)
+        status = _run(Path(folder), choice, budget, on_gpu=False)
+    print(f"gpu: {folder}, to which the rehearsal wrote, is gone; --results DIR keeps it")
+    return status
 
 
 def found_device() -> tuple[str | None, str]:
