@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from simgpu.errors import InvalidValue, MemoryShortage, OutOfDeviceMemory
 from simgpu.memory import FIRST_REGION_BYTES
 from simgpu.storage.driver import Driver
-from simgpu.storage.guards import Raw
 from simgpu.storage.storage import Opening
 from simgpu.units import MiB, short_size
 
@@ -116,13 +115,6 @@ def checked_size(name: str, size_bytes: int) -> int:
     if type(size_bytes) is not int or size_bytes < 0:
         raise InvalidValue(f"{name}={size_bytes!r} is not a size; give an int of 0 or more bytes")
     return size_bytes
-
-
-def checked_raw(raw: Raw) -> Raw:
-    """Return what becomes of raw calls. Raises InvalidValue."""
-    if raw not in ("refuse", "allow"):
-        raise InvalidValue(f"raw={raw!r} is not one of refuse, allow")
-    return raw
 
 
 def checked_partition(partition: Partition, sm_counts: Sequence[int]) -> Partition:

@@ -21,7 +21,6 @@ from simgpu.storage.card_limits import (
     SCRATCH_BYTES,
     Partition,
     checked_partition,
-    checked_raw,
     checked_size,
 )
 from simgpu.storage.card_memory import CardMemory
@@ -75,7 +74,7 @@ class CupyStorage(CardDevices):
     ) -> None:
         super().__init__(
             driver,
-            Guards(driver, checked_raw(raw)),
+            Guards(driver, raw),
             CardMemory(
                 driver, checked_size("scratch_bytes", scratch_bytes), checked_size("reserve_bytes", reserve_bytes)
             ),

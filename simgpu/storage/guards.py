@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from simgpu.errors import DeviceScopeError, MemoryShortage, OutOfDeviceMemory
+from simgpu.errors import DeviceScopeError, InvalidValue, MemoryShortage, OutOfDeviceMemory
 from simgpu.naming import short_name
 from simgpu.storage.driver import Driver
 from simgpu.units import short_size
@@ -38,6 +38,8 @@ class Guards:
     _installer: ClassVar[Driver]
 
     def __init__(self, driver: Driver, raw: Raw) -> None:
+        if raw not in ("refuse", "allow"):
+            raise InvalidValue(f"raw={raw!r} is not one of refuse, allow")
         self._driver = driver
         self._raw = raw
 
