@@ -1,8 +1,8 @@
 """Fill a folder with wheels for a machine that reaches no package index: `make wheels`.
 
 It holds what `make gpu` needs there (`benchmarks.needs`), as `pyproject.toml` requires it and in the versions of
-`constraints.txt`, with all that these packages need, and pip. CuPy and CUDA's libraries, of about 2 GB, come along only
-with `--cuda`. `make gpu WHEELS=DIR` on the other machine takes of the folder what is missing there.
+`constraints.txt`, with all that these packages need, and pip. CuPy, cuda-core and libraries of CUDA, of about 1.5 GB,
+come along only with `--cuda`. `make gpu WHEELS=DIR` on the other machine takes of the folder what is missing there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.needs import ROOT, plain_name, requirements
 
-ON_CUDA = ("cupy",)
+ON_CUDA = ("cupy", "cuda.core")
 """Modules that come along only with CUDA."""
 OLD_TAGS = ("manylinux2014", "manylinux2010", "manylinux1")
 OLDEST_GLIBC = 5

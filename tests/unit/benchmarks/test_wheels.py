@@ -49,7 +49,10 @@ def test_pip_is_asked_for_what_the_project_requires_in_its_versions_and_for_pip_
 
 
 def test_cuda_comes_along_where_it_is_asked_for():
-    assert {*wheels.wanted(with_cuda=True)} - {*wheels.wanted(with_cuda=False)} == {"cupy-cuda13x[ctk]"}
+    assert {*wheels.wanted(with_cuda=True)} - {*wheels.wanted(with_cuda=False)} == {
+        "cupy-cuda13x[ctk]",
+        "cuda-core[cu13]>=1.0",
+    }
 
 
 def test_what_the_other_machine_has_already_is_left_out(pip, tmp_path):
