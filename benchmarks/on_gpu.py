@@ -1,10 +1,11 @@
 """All that is to be done on a machine with a GPU, in one command, without network: `make gpu`.
 
-The tests marked `gpu`, what simgpu costs over plain CuPy, a calibration, and its validation. Results are kept under
-`benchmarks/results/<device>/`, under names that begin with date and time, as they come. Each step runs in a process of
-its own, with a time limit, and goes on where another failed; the exit status is the worst of all. On a GPU, predictions
-and overheads beyond the limits fail their step. Without a GPU the same steps are rehearsed on the CPU, small, and kept
-only with `--results`; where there is a card that CuPy cannot use, only if `--rehearse` asks for it.
+Kernels are compiled; then come the tests marked `gpu`, what simgpu costs over plain CuPy, a calibration, and its
+validation. Results are kept under `benchmarks/results/<device>/`, under names that begin with date and time, as they
+come. Each step runs in a process of its own, with a time limit, and goes on where another failed; the exit status is
+the worst of all. On a GPU, predictions and overheads beyond the limits fail their step. Without a GPU the same steps
+are rehearsed on the CPU, small, and kept only with `--results`; where there is a card that CuPy cannot use, only if
+`--rehearse` asks for it.
 
 It needs no installation: `python3 -m benchmarks.on_gpu` takes the packages that this Python has, `--wheels DIR` adds
 those that it lacks from a folder, and what is missing is said.
@@ -64,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.on_gpu", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small budgets; without a GPU they are always small")
     parser.add_argument("--results", type=Path, help="keep results in a folder of this one")
-    parser.add_argument("--only", nargs="+", default=(), metavar="STEP", help="tests, overhead, calibrate, validate")
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="STEP", help="kernels, tests, overhead, calibrate, validate"
+    )
     parser.add_argument("--select", default="", metavar="EXPR", help="of the tests, only those that match, as with -k")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="what all steps may take together")
     parser.add_argument("--wheels", type=Path, metavar="DIR", help="take missing packages from the wheels in a folder")
@@ -113,7 +116,8 @@ def slug(device: str) -> str:
 def steps(folder: Path, stamp: str, *, on_gpu: bool, quick: bool, select: str = "") -> tuple[Step, ...]:
     """Return all steps; what they keep is in a folder, under names that begin with the stamp of the run.
 
-    First comes what tells most about the code; a prediction comes last, as it needs a calibration.
+    Kernels come first, which all others need; then what tells most about the code; a prediction comes last, as it needs
+    a calibration.
     """
     python, small = (sys.executable, "-m"), ("--quick",) if quick else ()
     calibration, validation = str(folder / f"{stamp}-calibration.json"), str(folder / f"{stamp}-validation")
@@ -123,6 +127,7 @@ def steps(folder: Path, stamp: str, *, on_gpu: bool, quick: bool, select: str = 
     device, storage = ("gpu", "cupy") if on_gpu else ("cpu", "numpy")
     errors, overheads = (MOST_ERRORS, MOST_OVERHEADS) if on_gpu else ((), ())
     return (
+        Step("kernels", (*python, "benchmarks.kernels", "--storage", storage), 90),
         Step("tests", tests, 300, also_good=NO_TESTS_COLLECTED),
         Step("overhead", (*python, "benchmarks.gpu", overhead, "--storage", storage, *overheads, *small), 150),
         Step("calibrate", (*python, "simgpu", "calibrate", "-o", calibration, "--device", device, *small), 240),

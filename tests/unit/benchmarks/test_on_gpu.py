@@ -193,15 +193,16 @@ def test_the_files_of_a_validation_are_put_beside_the_others(tmp_path):
 
 
 @pytest.mark.parametrize(("is_on_gpu", "device", "storage"), [(True, "gpu", "cupy"), (False, "cpu", "numpy")])
-def test_the_steps_are_tests_overhead_calibration_and_validation(tmp_path, is_on_gpu, device, storage):
+def test_the_steps_are_kernels_tests_overhead_calibration_and_validation(tmp_path, is_on_gpu, device, storage):
     made = steps(tmp_path, "2026-01-01-120000", on_gpu=is_on_gpu, quick=True)
 
-    assert [step.name for step in made] == ["tests", "overhead", "calibrate", "validate"]
+    assert [step.name for step in made] == ["kernels", "tests", "overhead", "calibrate", "validate"]
     assert all(step.command[:2] == (sys.executable, "-m") for step in made)
-    assert made[2].command[made[2].command.index("--device") + 1] == device
-    assert made[1].command[made[1].command.index("--storage") + 1] == storage
-    assert made[2].command[5] == made[3].command[4], "what is calibrated is what is validated"
-    assert all(step.command[-1] == "--quick" for step in made[1:])
+    assert made[3].command[made[3].command.index("--device") + 1] == device
+    for place in (0, 2):
+        assert made[place].command[made[place].command.index("--storage") + 1] == storage
+    assert made[3].command[5] == made[4].command[4], "what is calibrated is what is validated"
+    assert all(step.command[-1] == "--quick" for step in made[2:])
 
 
 def options(step: Step) -> dict[str, str]:
@@ -211,14 +212,14 @@ def options(step: Step) -> dict[str, str]:
 
 
 def test_some_tests_can_be_selected(tmp_path):
-    tests = [steps(tmp_path, "now", on_gpu=True, quick=False, select=it)[0].command for it in ("", "limits or order")]
+    tests = [steps(tmp_path, "now", on_gpu=True, quick=False, select=it)[1].command for it in ("", "limits or order")]
 
     assert "-k" not in tests[0]
     assert tests[1][-3:] == ("-k", "limits or order", "tests/gpu")
 
 
 def test_on_a_gpu_predictions_and_overheads_have_limits(tmp_path):
-    _, overhead, _, validate = steps(tmp_path, "2026-01-01-120000", on_gpu=True, quick=False)
+    _, _, overhead, _, validate = steps(tmp_path, "2026-01-01-120000", on_gpu=True, quick=False)
 
     assert options(validate) == {"--most-mean-error": "5", "--most-error": "15"}
     assert options(overhead) == {"--most-slowdown": "5", "--most-overhead": "10"}
@@ -227,7 +228,7 @@ def test_on_a_gpu_predictions_and_overheads_have_limits(tmp_path):
 def test_a_rehearsal_has_no_limits(tmp_path):
     made = steps(tmp_path, "2026-01-01-120000", on_gpu=False, quick=True)
 
-    assert [options(step) for step in made] == [{}, {}, {}, {}]
+    assert [options(step) for step in made] == [{}, {}, {}, {}, {}]
 
 
 def test_a_card_gives_its_name_to_a_folder():
