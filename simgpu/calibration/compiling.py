@@ -26,12 +26,13 @@ _BENCH_BYTES = 64 * MiB
 
 def compile_kernels(
     storage: Storage, cases: Iterable[Case], end_s: float, on_progress: Callable[[int, int], None]
-) -> None:
+) -> int:
     """Run one case of each sort on devices that launch, until all are done or the clock is at `end_s`.
 
-    What fails here fails again when it is measured, and is kept then. Where there is no memory for devices, nothing is
-    done.
+    Returns how many have run. What fails here fails again when it is measured, and is kept then. Where there is no
+    memory for devices, nothing is done.
     """
+    begun: list[Case] = []
     with ExitStack() as opened, suppress(SimgpuError, MemoryError):
         idle: SimpleQueue[Bench] = SimpleQueue()
         threads = min(THREADS, os.cpu_count() or 1)
@@ -42,11 +43,13 @@ def compile_kernels(
 
         def run(case: Case) -> None:
             if monotonic() < end_s:
+                begun.append(case)
                 _run(idle, case)
 
         with ThreadPoolExecutor(threads, initializer=storage.enter_thread) as pool:
             for done, _ in enumerate(as_completed([pool.submit(run, case) for case in chosen])):
                 on_progress(done + 1, len(chosen))
+    return len(begun)
 
 
 def smallest_of_each_sort(cases: Iterable[Case]) -> list[Case]:

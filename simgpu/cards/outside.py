@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simgpu.cards.rows import Row
+from simgpu.cards.usage import content_of
 
 _FIGURES = struct.Struct("qqqq")  # pid, number of the claim, time, bytes
 
@@ -42,10 +43,7 @@ class OutsideFile:
 
     def read(self) -> bytes:
         """Return the file as it is now, for `seen_by`."""
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return b""
+        return content_of(self.path)
 
 
 def seen_by(content: bytes, row: Row) -> Seen | None:

@@ -59,10 +59,7 @@ class UsageFile:
 
     def read(self) -> bytes:
         """Return the file as it is now, for `figures`."""
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return b""
+        return content_of(self.path)
 
     def _page(self, descriptor: int, number: int) -> _Page:
         status = os.fstat(descriptor)
@@ -74,6 +71,14 @@ class UsageFile:
             os.pwrite(descriptor, bytes(max(0, end - status.st_size)), status.st_size)
             page = self._pages[key] = _Page(descriptor, number * _PAGE_BYTES)
         return page
+
+
+def content_of(path: Path) -> bytes:
+    """Return a file of figures as it is now; nothing if nobody has written it yet."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def figures(content: bytes, slot: int) -> tuple[int, int]:

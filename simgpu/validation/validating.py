@@ -57,12 +57,7 @@ def validate(
         raise InvalidValue(f"runs is {runs!r}; it must be an int of 1 or more")
     if type(seed) is not int or seed < 0:
         raise InvalidValue(f"seed is {seed!r}; it must be an int of 0 or more")
-    store = storage_named(calibration.device.storage if storage is None else storage)
-    if store.name == "shape":
-        raise InvalidValue(
-            "storage 'shape' computes nothing, so there is nothing to hold predictions against; validate on the "
-            f"storage that was calibrated, {calibration.device.storage!r}"
-        )
+    store = _computing(calibration.device.storage if storage is None else storage, calibration)
     if workloads is None:
         workloads = standard_workloads(on_gpu=store.is_asynchronous, quick=quick)
     told = on_progress or (lambda stage, done, total: None)
@@ -77,6 +72,17 @@ def validate(
         recording.add(measure(prediction, store, runs=runs, seed=seed, execute=execute))
         told("measure", number, len(predictions))
     return recording.finished()
+
+
+def _computing(storage: str | Storage, calibration: Calibration) -> Storage:
+    """Return storage that computes. Raises InvalidValue for one that does not."""
+    store = storage_named(storage)
+    if store.name == "shape":
+        raise InvalidValue(
+            "storage 'shape' computes nothing, so there is nothing to hold predictions against; validate on the "
+            f"storage that was calibrated, {calibration.device.storage!r}"
+        )
+    return store
 
 
 def _facts(calibration: Calibration, storage: Storage, runs: int, seed: int) -> dict[str, object]:

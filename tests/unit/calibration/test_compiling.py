@@ -35,8 +35,10 @@ def test_each_sort_runs_once_in_threads_and_what_fails_or_does_not_fit_stops_not
     storage, told = cupy_on_host.host_storage(2**30), []
     seen = watched(storage)
 
-    compile_kernels(storage, [LARGE, ODD, HUGE, SMALL, HALF, STRETCHED], monotonic() + 60, lambda *it: told.append(it))
+    cases = [LARGE, ODD, HUGE, SMALL, HALF, STRETCHED]
+    count = compile_kernels(storage, cases, monotonic() + 60, lambda *it: told.append(it))
 
+    assert count == 3
     assert sorted(it[:2] for it in seen) == [
         ("Add", [((8, 4), "float32"), ((4,), "float32")]),
         ("Relu", [((4,), "float32")]),
