@@ -18,13 +18,15 @@ from statistics import fmean
 
 import numpy as np
 
+from simgpu.costs.measured_features import FAMILIES
 from simgpu.costs.measured_records import ContentionSample
 from simgpu.kernels.rules import Specs
 
 WHOLE = 1.0
 _NOTICEABLE = 1.05
 """A slowdown from which on siblings take something from each other; below it is noise."""
-_PRODUCTS = frozenset({"Conv", "Gemm", "MatMul", "matmul", "tensordot", "vecdot"})
+_PRODUCTS = frozenset({"Conv", "Gemm", "MatMul", "tensordot", "vecdot"})
+"""Families of products; those of `linalg` are the same functions."""
 
 
 class Shares:
@@ -36,16 +38,21 @@ class Shares:
             found[sample.type, sample.inputs].append(sample)
         points: defaultdict[bool, list[tuple[float, float]]] = defaultdict(list)
         for (type, _), alike in found.items():
-            points[type in _PRODUCTS].append((math.log(max(1, alike[0].alone_ps)), _share(alike)))
+            points[_is_product(type)].append((math.log(max(1, alike[0].alone_ps)), _share(alike)))
         self._points = {are_products: sorted(some) for are_products, some in points.items()}
 
     def of(self, type: str, device_ps: int) -> float:
         """Return the share of a card that an operation of a type keeps busy, which alone takes so long."""
-        points = self._points.get(type in _PRODUCTS) or self._points.get(type not in _PRODUCTS)
+        is_product = _is_product(type)
+        points = self._points.get(is_product) or self._points.get(not is_product)
         if points is None:
             return WHOLE
         times, shares = zip(*points, strict=True)
         return float(np.interp(math.log(max(1, device_ps)), times, shares))
+
+
+def _is_product(type: str) -> bool:
+    return FAMILIES.get(type, type).removeprefix("linalg.") in _PRODUCTS
 
 
 def _share(samples: Sequence[ContentionSample]) -> float:

@@ -55,6 +55,7 @@ def test_products_have_samples_of_their_own():
     shares = Shares([*taking("large", 10**9, {2: 1.0}), *taking("product", 10**9, {2: 2.0})])
 
     assert [shares.of(type, 10**9) for type in ("Add", "Conv", "matmul")] == [0.5, 1.0, 1.0]
+    assert [shares.of(f"linalg.{name}", 10**9) for name in ("matmul", "vecdot", "tensordot", "svd")] == [1, 1, 1, 0.5]
 
 
 def test_without_samples_of_its_own_sort_an_operation_has_those_of_others_and_without_any_all_of_a_card():
